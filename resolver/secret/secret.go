@@ -14,18 +14,27 @@ import (
 const Redacted = "[secret]"
 
 // Text is a string of any bytes that does not show itself. The zero value is
-// the empty string. Texts are comparable.
-type Text struct{ s string }
+// the empty string. Compare what Reveal returns: == compares identities.
+type Text struct {
+	// Behind a pointer, because fmt calls no methods of what an unexported
+	// field holds or of an operand of %p, and prints its fields instead.
+	p *string
+}
 
 // New wraps s.
-func New(s string) Text { return Text{s} }
+func New(s string) Text { return Text{&s} }
 
 // Reveal returns the bytes. Call it only where they are handed over: to a
 // shell, a child, the cache, a hash.
-func (t Text) Reveal() string { return t.s }
+func (t Text) Reveal() string {
+	if t.p == nil {
+		return ""
+	}
+	return *t.p
+}
 
 // Len is the number of bytes.
-func (t Text) Len() int { return len(t.s) }
+func (t Text) Len() int { return len(t.Reveal()) }
 
 // Format implements [fmt.Formatter] for every verb and flag.
 func (t Text) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, Redacted) }

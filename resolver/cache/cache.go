@@ -1,0 +1,169 @@
+// Package cache keeps what was resolved: entries, which say what a directory's
+// environment is, and opened providers, such as the credentials of a role. The
+// resolver makes both; a prompt reads entries and nothing else.
+//
+// Everything lies in one private directory, 0600 in 0700, and is replaced whole
+// by a rename. Whatever cannot be read as it was written (short, damaged,
+// foreign, wrong owner or mode, from the future) is a miss and then replaced.
+// Nothing here is needed: without a usable directory every read is a miss and
+// every write an error that the caller may ignore.
+//
+// Most callers want [Open], [Dir.Entry] and [Dir.PutEntry].
+package cache
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// MaxFile is the size in bytes over which nothing is read or written.
+const MaxFile = 1 << 20
+
+// futureTolerance is how far ahead of the clock a file may have been made: more
+// means that a clock was set back, and then no instant in it can be believed.
+const futureTolerance = 5 * time.Minute
+
+// ErrUnusable is wrapped by all errors about the directory itself.
+var ErrUnusable = errors.New("cache directory is not usable")
+
+// Dir is a cache directory. A nil *Dir is one that cannot be used.
+type Dir struct {
+	path string
+	uid  int
+}
+
+// Open makes path and its rooms where they are missing and checks that the
+// directory is ours alone: a real directory, owned by uid, no permission for
+// anybody else. Path must be absolute.
+func Open(path string, uid int) (*Dir, error) {
+	if !filepath.IsAbs(path) {
+		return nil, fmt.Errorf("%w: %q is not an absolute path", ErrUnusable, path)
+	}
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUnusable, err)
+		}
+		info, err = os.Lstat(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnusable, err)
+	}
+	if err := private(info, uid); err != nil {
+		return nil, fmt.Errorf("%w: %q %w", ErrUnusable, path, err)
+	}
+	return &Dir{path: path, uid: uid}, nil
+}
+
+// private says what is wrong with a directory that should be ours alone.
+func private(info fs.FileInfo, uid int) error {
+	switch stat, ok := info.Sys().(*syscall.Stat_t); {
+	case !info.IsDir():
+		return errors.New("is not a directory")
+	case !ok || int(stat.Uid) != uid:
+		return errors.New("belongs to another user")
+	case info.Mode().Perm()&0o077 != 0:
+		return errors.New("is open to other users")
+	}
+	return nil
+}
+
+// Path is the directory's path, "" for a nil Dir.
+func (d *Dir) Path() string {
+	if d == nil {
+		return ""
+	}
+	return d.path
+}
+
+// room returns the path of a subdirectory, which it makes if it is missing.
+func (d *Dir) room(name string) (string, error) {
+	if d == nil {
+		return "", ErrUnusable
+	}
+	path := filepath.Join(d.path, name)
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", fmt.Errorf("%w: %w", ErrUnusable, err)
+	}
+	return path, nil
+}
+
+// ReadPrivate reads a file that only we can have written: regular, one link,
+// owned by uid, 0600, at most [MaxFile] bytes, not made in the future.
+func ReadPrivate(path string, uid int, now time.Time) ([]byte, error) {
+	// O_NONBLOCK: a FIFO must not hold the prompt.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%q is not a regular file", path)
+	case !ok || int(stat.Uid) != uid || stat.Nlink != 1 || info.Mode().Perm() != 0o600:
+		return nil, fmt.Errorf("%q is not a private file", path)
+	case info.Size() > MaxFile:
+		return nil, fmt.Errorf("%q is too large", path)
+	case info.ModTime().After(now.Add(futureTolerance)):
+		return nil, fmt.Errorf("%q was made in the future", path)
+	}
+	b := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, b); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// WritePrivate replaces the file at path by one of mode 0600 with these bytes,
+// or leaves it as it is. The bytes are on the disk when it returns.
+func WritePrivate(path string, b []byte) (err error) {
+	if len(b) > MaxFile {
+		return fmt.Errorf("%q would be too large", path)
+	}
+	var id [8]byte
+	_, _ = rand.Read(id[:]) // never fails
+	temp := filepath.Join(filepath.Dir(path), ".new-"+hex.EncodeToString(id[:]))
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(temp) // the error that matters is the one before
+		}
+	}()
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Chmod(0o600) // whatever the umask was
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		return err
+	}
+	if dir, derr := os.Open(filepath.Dir(path)); derr == nil {
+		_ = dir.Sync() // not every file system can; the rename itself holds
+		_ = dir.Close()
+	}
+	return nil
+}

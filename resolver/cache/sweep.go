@@ -1,0 +1,104 @@
+package cache
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"ambit/resolver/cache/wire"
+)
+
+const (
+	keepIdle   = 30 * 24 * time.Hour // what does not expire and was not renewed
+	keepTemp   = 10 * time.Minute    // what a killed writer left
+	keepStamps = 2000
+)
+
+// Sweep removes what has expired or was abandoned. Errors do not matter: what
+// stays is swept the next time.
+func (d *Dir) Sweep(now time.Time) {
+	if d == nil {
+		return
+	}
+	d.sweepRoom("entries", now, func(name string, age time.Duration) bool {
+		return age > keepIdle || !d.entryLives(name, now)
+	})
+	d.sweepRoom("opens", now, func(name string, age time.Duration) bool {
+		o := d.Opened(name, now)
+		if o == nil {
+			return true
+		}
+		waiting := o.Failure != nil && (o.Failure.RetryAt == 0 || o.Failure.RetryAt > now.Unix())
+		return age > keepIdle || (o.ExpiresAt != 0 && o.ExpiresAt <= now.Unix() && !waiting)
+	})
+	// A stamp's age says nothing, it has another file's mtime. A shell whose
+	// stamp is gone starts the binary once, which makes it anew.
+	stamps := filepath.Join(d.path, "stamps")
+	if names, err := os.ReadDir(stamps); err == nil && len(names) > keepStamps {
+		_ = os.RemoveAll(stamps)
+	}
+}
+
+func (d *Dir) sweepRoom(room string, now time.Time, stale func(name string, age time.Duration) bool) {
+	names, err := os.ReadDir(filepath.Join(d.path, room))
+	if err != nil {
+		return
+	}
+	for _, n := range names {
+		info, err := n.Info()
+		if err != nil {
+			continue
+		}
+		age := now.Sub(info.ModTime())
+		gone := false
+		if strings.HasPrefix(n.Name(), ".new-") {
+			gone = age > keepTemp
+		} else {
+			gone = stale(n.Name(), age)
+		}
+		if gone {
+			_ = os.Remove(filepath.Join(d.path, room, n.Name()))
+		}
+	}
+}
+
+// entryLives says whether a variant can still be of use: its values have not
+// all expired, or its failure is remembered.
+func (d *Dir) entryLives(key string, now time.Time) bool {
+	for _, v := range d.variants(key, now) {
+		dec := wire.NewDecoder([]byte(v))
+		e := &Entry{Reads: decodeReads(dec)}
+		decodeBody(dec, e)
+		if dec.End() != nil {
+			continue
+		}
+		if e.ExpiresAt == 0 || e.ExpiresAt > now.Unix() {
+			return true
+		}
+		if f := e.Failure; f != nil && (f.RetryAt == 0 || f.RetryAt > now.Unix()) {
+			return true
+		}
+	}
+	return false
+}
+
+// Clear removes everything but the generation file, which it touches, and the
+// lock files, which others may hold.
+func (d *Dir) Clear(now time.Time) error {
+	if d == nil {
+		return nil
+	}
+	names, err := os.ReadDir(d.path)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, n := range names {
+		if n.Name() != "generation" && n.Name() != "locks" {
+			errs = append(errs, os.RemoveAll(filepath.Join(d.path, n.Name())))
+		}
+	}
+	return errors.Join(append(errs, d.Touch(now))...)
+}
