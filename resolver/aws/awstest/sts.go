@@ -1,0 +1,308 @@
+package awstest
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	namespace  = "https://sts.amazonaws.com/doc/2011-06-15/"
+	apiVersion = "2011-06-15"
+)
+
+// failure is an error as AWS answers it.
+type failure struct {
+	status  int
+	code    string
+	message string
+}
+
+// call is one request to STS that is being answered.
+type call struct {
+	*Server
+	r    *http.Request
+	body []byte
+	form url.Values
+}
+
+var (
+	roleARN     = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::(\d{12}):role/(?:[\x21-\x7e]*/)?([\w+=,.@-]{1,64})$`)
+	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+	mfaCode     = regexp.MustCompile(`^\d{6}$`)
+)
+
+// sts answers the STS Query API.
+func (s *Server) sts(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	seen := requestOf(r, body)
+	s.count(seen)
+	c := &call{s, r, body, seen.Form}
+
+	result, f := c.answer(seen.Action)
+	if ordered, ok := s.takeNext(seen.Action); ok {
+		f = &ordered
+	}
+	id := newRequestID()
+	w.Header().Set("Content-Type", "text/xml")
+	w.Header().Set("X-Amzn-Requestid", id)
+	if f != nil {
+		kind := "Sender"
+		if f.status >= 500 {
+			kind = "Receiver"
+		}
+		w.WriteHeader(f.status)
+		writeXML(w, errorResponse{Type: kind, Code: f.code, Message: f.message, RequestID: id})
+		return
+	}
+	writeXML(w, response{
+		XMLName: xml.Name{Space: namespace, Local: seen.Action + "Response"},
+		Result:  result, Metadata: metadata{id},
+	})
+}
+
+func writeXML(w io.Writer, v any) {
+	b, err := xml.MarshalIndent(v, "", "  ")
+	if err != nil {
+		panic(err) // our own shapes always marshal
+	}
+	_, _ = w.Write(append(b, '\n')) // into memory
+}
+
+// requestOf reads what is counted about a call.
+func requestOf(r *http.Request, body []byte) Request {
+	form := r.URL.Query()
+	if posted, err := url.ParseQuery(string(body)); err == nil {
+		for name, values := range posted {
+			form[name] = values
+		}
+	}
+	sig, _ := parseSignature(r.Header.Get("Authorization")) // a bad one names no key
+	return Request{Action: form.Get("Action"), KeyID: sig.keyID, Region: sig.region, Host: r.Host, Form: form}
+}
+
+func (c *call) answer(action string) (any, *failure) {
+	if v := c.form.Get("Version"); action == "" || v != apiVersion {
+		if action == "" {
+			// What a GET of the bare endpoint gets; real STS redirects browsers.
+			return nil, &failure{400, "MissingAction", "Could not find operation in the request"}
+		}
+		return nil, &failure{400, "InvalidAction", fmt.Sprintf("Could not find operation %s for version %s", action, v)}
+	}
+	switch action {
+	case "AssumeRoleWithWebIdentity":
+		return c.assumeRoleWithWebIdentity()
+	case "AssumeRole", "GetSessionToken", "GetCallerIdentity":
+	default:
+		return nil, &failure{400, "InvalidAction", fmt.Sprintf("Could not find operation %s for version %s", action, apiVersion)}
+	}
+	who, f := c.authenticate(c.r, c.body)
+	if f != nil {
+		return nil, f
+	}
+	switch action {
+	case "AssumeRole":
+		return c.assumeRole(who)
+	case "GetSessionToken":
+		return c.getSessionToken(who)
+	default:
+		return callerIdentityResult{Arn: who.arn, UserID: who.userID, Account: who.account}, nil
+	}
+}
+
+func (c *call) assumeRole(who *principal) (any, *failure) {
+	arn := c.form.Get("RoleArn")
+	seconds, f := c.checkRole(3600)
+	if f != nil {
+		return nil, f
+	}
+	denied := &failure{403, "AccessDenied", fmt.Sprintf("User: %s is not authorized to perform: sts:AssumeRole on resource: %s", who.arn, arn)}
+	if strings.HasSuffix(who.arn, ":root") {
+		return nil, &failure{403, "AccessDenied", "Roles may not be assumed by root accounts."}
+	}
+	k := c.Knobs()
+	role := k.role(arn)
+	mfa, f := c.checkMFA(who)
+	if f != nil {
+		return nil, f
+	}
+	if role.Deleted || !roleARN.MatchString(arn) ||
+		role.ExternalID != "" && role.ExternalID != c.form.Get("ExternalId") ||
+		role.MFA && !mfa {
+		return nil, denied
+	}
+	if f := checkDuration(seconds, role.MaxDuration, who.role); f != nil {
+		return nil, f
+	}
+	user, creds := c.session(arn, seconds, mfa)
+	return assumeRoleResult{User: user, Credentials: creds, SourceIdentity: c.form.Get("SourceIdentity"),
+		PackedPolicySize: c.packedSize()}, nil
+}
+
+func (c *call) assumeRoleWithWebIdentity() (any, *failure) {
+	seconds, f := c.checkRole(3600)
+	if f != nil {
+		return nil, f
+	}
+	token := c.form.Get("WebIdentityToken")
+	if n := len(token); n < 4 || n > 20000 {
+		return nil, invalidParameter("webIdentityToken", "Member must have length between 4 and 20000")
+	}
+	k := c.Knobs()
+	id, f := checkWebIdentity(token, k.Issuers, c.clock())
+	if f != nil {
+		return nil, f
+	}
+	arn := c.form.Get("RoleArn")
+	role := k.role(arn)
+	if role.Deleted || !roleARN.MatchString(arn) {
+		return nil, &failure{403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity"}
+	}
+	if f := checkDuration(seconds, role.MaxDuration, false); f != nil {
+		return nil, f
+	}
+	user, creds := c.session(arn, seconds, false)
+	return webIdentityResult{
+		Subject: id.subject, Audience: id.audience, Provider: strings.TrimPrefix(id.issuer, "https://"),
+		User: user, Credentials: creds, PackedPolicySize: c.packedSize(),
+	}, nil
+}
+
+func (c *call) getSessionToken(who *principal) (any, *failure) {
+	if who.token != "" {
+		return nil, &failure{403, "AccessDenied", "Cannot call GetSessionToken with session credentials"}
+	}
+	seconds, f := c.seconds(43200, 129600)
+	if f != nil {
+		return nil, f
+	}
+	mfa, f := c.checkMFA(who)
+	if f != nil {
+		return nil, f
+	}
+	p := &principal{account: who.account, arn: who.arn, userID: who.userID, mfa: mfa}
+	return sessionTokenResult{Credentials: c.grant(p, seconds)}, nil
+}
+
+// checkRole validates the parameters that both ways into a role share and
+// returns the seconds asked for.
+func (c *call) checkRole(missing int) (int, *failure) {
+	if n := len(c.form.Get("RoleArn")); n < 20 || n > 2048 {
+		return 0, invalidParameter("roleArn", "Member must have length between 20 and 2048")
+	}
+	if !strings.HasPrefix(c.form.Get("RoleArn"), "arn:") {
+		return 0, &failure{400, "ValidationError", c.form.Get("RoleArn") + " is invalid"}
+	}
+	if !sessionName.MatchString(c.form.Get("RoleSessionName")) {
+		return 0, invalidParameter("roleSessionName", `Member must satisfy regular expression pattern: [\w+=,.@-]*`)
+	}
+	if policy := c.form.Get("Policy"); policy != "" {
+		var object map[string]any
+		if json.Unmarshal([]byte(policy), &object) != nil {
+			return 0, &failure{400, "MalformedPolicyDocument", "This policy contains invalid Json"}
+		}
+		if object["Statement"] == nil {
+			return 0, &failure{400, "MalformedPolicyDocument", "Syntax errors in policy."}
+		}
+		if len(policy) > 2048 {
+			return 0, &failure{400, "PackedPolicyTooLarge", "Packed policy consumes 130% of allotted space, please use smaller policy."}
+		}
+	}
+	return c.seconds(missing, 43200)
+}
+
+// seconds reads DurationSeconds within the API's own bounds.
+func (c *call) seconds(missing, most int) (int, *failure) {
+	text := c.form.Get("DurationSeconds")
+	if text == "" {
+		return missing, nil
+	}
+	n, err := strconv.Atoi(text)
+	switch {
+	case err != nil:
+		return 0, &failure{400, "MalformedInput", "Start of structure or map found where not expected."}
+	case n < 900:
+		return 0, &failure{400, "ValidationError", fmt.Sprintf("1 validation error detected: Value '%d' at 'durationSeconds' failed to satisfy constraint: Member must have value greater than or equal to 900", n)}
+	case n > most:
+		return 0, &failure{400, "ValidationError", fmt.Sprintf("1 validation error detected: Value '%d' at 'durationSeconds' failed to satisfy constraint: Member must have value less than or equal to %d", n, most)}
+	}
+	return n, nil
+}
+
+func checkDuration(seconds, most int, chained bool) *failure {
+	switch {
+	case chained && seconds > 3600:
+		return &failure{400, "ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."}
+	case seconds > most:
+		return &failure{400, "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."}
+	}
+	return nil
+}
+
+// checkMFA says whether the caller has proved a second factor, now or when its
+// session began. A code works once.
+func (c *call) checkMFA(who *principal) (bool, *failure) {
+	serial, code := c.form.Get("SerialNumber"), c.form.Get("TokenCode")
+	if serial == "" && code == "" {
+		return who.mfa, nil
+	}
+	if serial == "" || code == "" {
+		return false, &failure{403, "AccessDenied", "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code."}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !mfaCode.MatchString(code) || c.usedMFA[serial+" "+code] {
+		return false, &failure{403, "AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code. "}
+	}
+	c.usedMFA[serial+" "+code] = true
+	return true, nil
+}
+
+// session makes the keys of an assumed role.
+func (c *call) session(arn string, seconds int, mfa bool) (assumedRoleUser, credentials) {
+	m := roleARN.FindStringSubmatch(arn)
+	partition, account, name := m[1], m[2], m[3]
+	session := c.form.Get("RoleSessionName")
+	p := &principal{
+		account: account, role: true, mfa: mfa,
+		arn:    fmt.Sprintf("arn:%s:sts::%s:assumed-role/%s/%s", partition, account, name, session),
+		userID: newUniqueID("AROA") + ":" + session,
+	}
+	creds := c.grant(p, seconds)
+	return assumedRoleUser{ID: p.userID, Arn: p.arn}, creds
+}
+
+func (c *call) grant(p *principal, seconds int) credentials {
+	k := c.Knobs()
+	if k.Lifetime != 0 {
+		seconds = k.Lifetime
+	}
+	expires := c.clock().UTC().Truncate(time.Second).Add(time.Duration(seconds) * time.Second)
+	c.issue(p, expires)
+	text := expires.Format(time.RFC3339)
+	switch k.Expiration {
+	case "":
+	case "absent":
+		text = ""
+	default:
+		text = k.Expiration
+	}
+	return credentials{KeyID: p.keyID, Secret: p.secret, Token: p.token, Expiration: text}
+}
+
+// packedSize is the share of the allowance in per cent, 0 without a policy.
+func (c *call) packedSize() int { return len(c.form.Get("Policy")) * 100 / 2048 }
+
+func invalidParameter(name, constraint string) *failure {
+	return &failure{400, "ValidationError", fmt.Sprintf("1 validation error detected: Value at '%s' failed to satisfy constraint: %s", name, constraint)}
+}
