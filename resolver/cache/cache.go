@@ -97,32 +97,43 @@ func (d *Dir) room(name string) (string, error) {
 }
 
 // ReadPrivate reads a file that only we can have written: regular, one link,
-// owned by uid, 0600, at most [MaxFile] bytes, not made in the future.
-func ReadPrivate(path string, uid int, now time.Time) ([]byte, error) {
+// owned by uid, 0600, at most [MaxFile] bytes.
+func ReadPrivate(path string, uid int) ([]byte, fs.FileInfo, error) {
 	// O_NONBLOCK: a FIFO must not hold the prompt.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	switch {
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%q is not a regular file", path)
+		return nil, nil, fmt.Errorf("%q is not a regular file", path)
 	case !ok || int(stat.Uid) != uid || stat.Nlink != 1 || info.Mode().Perm() != 0o600:
-		return nil, fmt.Errorf("%q is not a private file", path)
+		return nil, nil, fmt.Errorf("%q is not a private file", path)
 	case info.Size() > MaxFile:
-		return nil, fmt.Errorf("%q is too large", path)
-	case info.ModTime().After(now.Add(futureTolerance)):
-		return nil, fmt.Errorf("%q was made in the future", path)
+		return nil, nil, fmt.Errorf("%q is too large", path)
 	}
 	b := make([]byte, info.Size())
 	if _, err := io.ReadFull(f, b); err != nil {
+		return nil, nil, err
+	}
+	return b, info, nil
+}
+
+// read reads a file of a room; one that was made in the future is an error.
+func (d *Dir) read(room, name string, now time.Time) ([]byte, error) {
+	path := filepath.Join(d.path, room, name)
+	b, info, err := ReadPrivate(path, d.uid)
+	if err != nil {
 		return nil, err
+	}
+	if info.ModTime().After(now.Add(futureTolerance)) {
+		return nil, fmt.Errorf("%q was made in the future", path)
 	}
 	return b, nil
 }

@@ -52,7 +52,7 @@ func (d *Dir) variants(key string, now time.Time) []string {
 	if d == nil {
 		return nil
 	}
-	b, err := ReadPrivate(filepath.Join(d.path, "entries", key), d.uid, now)
+	b, err := d.read("entries", key, now)
 	if err != nil {
 		return nil
 	}

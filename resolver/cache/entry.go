@@ -103,10 +103,19 @@ type Failure struct {
 	Wait     int64     // seconds from the attempt to RetryAt, for doubling
 }
 
-// Message is one line to a person.
+// Message is one line to a person. Paths are absolute; whoever prints it makes
+// them short.
 type Message struct {
-	Level string // "error", "warning", "hint" or "" for a plain line
-	Text  string
+	Level   string // "error", "warning", "hint" or "" for a plain line
+	Place   Place
+	Text    string
+	Imports []Place // the chain of imports, from Place.File outwards
+}
+
+// Place is a place in a file, counted from 1; without a File it is none.
+type Place struct {
+	File         string
+	Line, Column int
 }
 
 // Matches says whether the process variables are what the entry was made from.
@@ -270,7 +279,12 @@ func encodeFailure(w *wire.Encoder, f *Failure) {
 	w.Uint(uint64(len(f.Messages)))
 	for _, m := range f.Messages {
 		w.String(m.Level)
+		encodePlace(w, m.Place)
 		w.String(m.Text)
+		w.Uint(uint64(len(m.Imports)))
+		for _, p := range m.Imports {
+			encodePlace(w, p)
+		}
 	}
 	w.Int(f.RetryAt)
 	w.Int(f.Wait)
@@ -281,9 +295,22 @@ func decodeFailure(d *wire.Decoder) *Failure {
 		return nil
 	}
 	return &Failure{
-		Kind:     d.String(),
-		Messages: list(d, func(m *Message) { m.Level, m.Text = d.String(), d.String() }),
-		RetryAt:  d.Int(),
-		Wait:     d.Int(),
+		Kind: d.String(),
+		Messages: list(d, func(m *Message) {
+			m.Level, m.Place, m.Text = d.String(), decodePlace(d), d.String()
+			m.Imports = list(d, func(p *Place) { *p = decodePlace(d) })
+		}),
+		RetryAt: d.Int(),
+		Wait:    d.Int(),
 	}
+}
+
+func encodePlace(w *wire.Encoder, p Place) {
+	w.String(p.File)
+	w.Int(int64(p.Line))
+	w.Int(int64(p.Column))
+}
+
+func decodePlace(d *wire.Decoder) Place {
+	return Place{File: d.String(), Line: int(d.Int()), Column: int(d.Int())}
 }

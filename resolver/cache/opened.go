@@ -26,7 +26,7 @@ func (d *Dir) Opened(key string, now time.Time) *Opened {
 	if d == nil {
 		return nil
 	}
-	b, err := ReadPrivate(filepath.Join(d.path, "opens", key), d.uid, now)
+	b, err := d.read("opens", key, now)
 	if err != nil {
 		return nil
 	}
