@@ -42,7 +42,7 @@ func full() *Entry {
 		RefreshAt:   5,
 		ExpiresAt:   9,
 		Credentials: []Credential{{Account: "123456789012", ARN: "arn", Source: "oidc", RefreshAt: 5, ExpiresAt: 9}},
-		Notices:     []string{"n"},
+		Notices:     []Message{{Text: "n"}},
 		Failure:     &Failure{Kind: "network", Messages: []Message{{Level: "error", Place: Place{"/p/.envrc.yaml", 1, 2}, Text: "t", Imports: []Place{{"/q", 3, 4}}}}, RetryAt: 7, Wait: 30},
 	}
 }

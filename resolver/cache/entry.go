@@ -31,7 +31,7 @@ type Entry struct {
 	RefreshAt   int64 // from here on it is renewed in the background
 	ExpiresAt   int64 // the earliest of its variables'
 	Credentials []Credential
-	Notices     []string // said once, when it is loaded
+	Notices     []Message // said once, when it is loaded
 
 	// Failure is set when the last attempt failed. The rest then is what an
 	// earlier one found, or empty.
@@ -221,7 +221,7 @@ func encodeBody(w *wire.Encoder, e *Entry) {
 	for _, c := range e.Credentials {
 		encodeCredential(w, c)
 	}
-	w.Strings(e.Notices)
+	encodeMessages(w, e.Notices)
 	encodeFailure(w, e.Failure)
 }
 
@@ -251,7 +251,7 @@ func decodeBody(d *wire.Decoder, e *Entry) {
 	e.RefreshAt = d.Int()
 	e.ExpiresAt = d.Int()
 	e.Credentials = list(d, func(c *Credential) { *c = decodeCredential(d) })
-	e.Notices = d.Strings()
+	e.Notices = decodeMessages(d)
 	e.Failure = decodeFailure(d)
 }
 
@@ -276,16 +276,7 @@ func encodeFailure(w *wire.Encoder, f *Failure) {
 		return
 	}
 	w.String(f.Kind)
-	w.Uint(uint64(len(f.Messages)))
-	for _, m := range f.Messages {
-		w.String(m.Level)
-		encodePlace(w, m.Place)
-		w.String(m.Text)
-		w.Uint(uint64(len(m.Imports)))
-		for _, p := range m.Imports {
-			encodePlace(w, p)
-		}
-	}
+	encodeMessages(w, f.Messages)
 	w.Int(f.RetryAt)
 	w.Int(f.Wait)
 }
@@ -294,15 +285,27 @@ func decodeFailure(d *wire.Decoder) *Failure {
 	if !d.Bool() {
 		return nil
 	}
-	return &Failure{
-		Kind: d.String(),
-		Messages: list(d, func(m *Message) {
-			m.Level, m.Place, m.Text = d.String(), decodePlace(d), d.String()
-			m.Imports = list(d, func(p *Place) { *p = decodePlace(d) })
-		}),
-		RetryAt: d.Int(),
-		Wait:    d.Int(),
+	return &Failure{Kind: d.String(), Messages: decodeMessages(d), RetryAt: d.Int(), Wait: d.Int()}
+}
+
+func encodeMessages(w *wire.Encoder, messages []Message) {
+	w.Uint(uint64(len(messages)))
+	for _, m := range messages {
+		w.String(m.Level)
+		encodePlace(w, m.Place)
+		w.String(m.Text)
+		w.Uint(uint64(len(m.Imports)))
+		for _, p := range m.Imports {
+			encodePlace(w, p)
+		}
 	}
+}
+
+func decodeMessages(d *wire.Decoder) []Message {
+	return list(d, func(m *Message) {
+		m.Level, m.Place, m.Text = d.String(), decodePlace(d), d.String()
+		m.Imports = list(d, func(p *Place) { *p = decodePlace(d) })
+	})
 }
 
 func encodePlace(w *wire.Encoder, p Place) {
