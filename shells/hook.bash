@@ -1,0 +1,205 @@
+# shellcheck shell=bash
+#
+# ambit's hook for bash. A line above has set __ambit_bin, the list of words that
+# is the command to run. Written for bash 3.2 and later: older parsers reject
+# [[ -v ]], [[ -R ]] and ${ …; }, so these stand here only in quotes or not at all.
+# Verified on bash 5.2.
+#
+# How it is sound under any option: \builtin evades aliases and functions;
+# `set --` keeps values where `local name=…` would be lost to set -k; whatever may
+# return non-zero stands before && or ||, for set -e and ERR traps.
+
+case $- in
+*i*)
+
+# A command of ours, inherited from the shell around this one, proves nothing.
+\builtin unset -v __ambit_pwd __ambit_held __ambit_dead __ambit_until __ambit_proof \
+  __ambit_stores __ambit_seen __ambit_top __ambit_debug __ambit_found __ambit_o
+
+# The helpers of the rendered text. Unsetting first matters: export would evaluate
+# the value of an integer, fill element 0 of an array, follow a nameref.
+case ${BASH_VERSINFO[0]}.${BASH_VERSINFO[1]} in
+[0-3].*|4.[0-3])
+__ambit_unset() { \builtin unset -v "$1"; }
+;;
+*)
+__ambit_unset() {
+  \builtin test -R "$1" && { \builtin unset -n "$1" || \builtin return; }
+  if [[ ${!1@a} == *r* ]]; then
+    \builtin printf 'ambit: warning: %s is read-only here\n' "$1" >&2
+    \builtin return 1
+  fi
+  \builtin unset -v "$1"
+}
+;;
+esac
+
+__ambit_set() {
+  __ambit_unset "$1" && \builtin export "$1=$2"
+}
+
+# Is surely nothing different? No fork, no value printed. The proof is groups of
+# twelve words: four times file and stamp, four paths that must not exist. Without
+# a file a stamp is newer, so -e decides where both are gone.
+__ambit_same() {
+  [[ . -ef ${PWD-} ]] || \builtin return
+  if [[ $PWD == "${__ambit_pwd-}" ]]; then
+    [[ ${AMBIT_STATE:+x} == "$__ambit_held" && ${AMBIT_STORES+x}${AMBIT_STORES-} == "$__ambit_stores" ]] &&
+      [[ -z $__ambit_until || ( -n ${EPOCHSECONDS-} && $EPOCHSECONDS -lt $__ambit_until ) ]] || \builtin return
+    [[ -z ${__ambit_seen-} ]] || __ambit_unchanged "${__ambit_seen[@]}" || \builtin return
+    \builtin set -- "${__ambit_proof[@]}"
+    while [[ -e $1 && ! $1 -nt $2 && ! $1 -ot $2 && -e $3 && ! $3 -nt $4 && ! $3 -ot $4 &&
+      -e $5 && ! $5 -nt $6 && ! $5 -ot $6 && -e $7 && ! $7 -nt $8 && ! $7 -ot $8 &&
+      ! -e $9 && ! -e ${10} && ! -e ${11} && ! -e ${12} ]]; do
+      [[ $# -gt 12 ]] || \builtin return 0
+      \builtin shift 12
+    done
+    \builtin return 1
+  fi
+  # Outside: nothing is loaded, and from here up to / there is nothing to load.
+  [[ -z ${AMBIT_STATE-} && $PWD == /* ]] || \builtin return
+  \builtin set -- "$PWD"
+  while [[ ! -e $1/.envrc.yaml ]]; do
+    [[ -n $1 ]] || \builtin return 0
+    \builtin set -- "${1%/*}"
+  done
+  \builtin return 1
+}
+
+# Pairs of a name and what it has to be: x and its value, or nothing if unset.
+__ambit_unchanged() {
+  while [[ $# -gt 0 ]]; do
+    [[ ${!1+x}${!1-} == "$2" ]] || \builtin return
+    \builtin shift 2
+  done
+}
+
+__ambit_hook() {
+  \builtin set -- "$?"
+  case $- in *x*)
+    # bash before 4.4 has no local -
+    { \builtin local - || \builtin set -- "$1" x; \builtin set +x; } 2>/dev/null ;;
+  esac
+  __ambit_same || __ambit_run
+  [[ -z ${2-} ]] || \builtin set -x
+  \builtin return "$1"
+}
+
+# Clears the options that would break or show what follows. +T also has to come
+# before the next function starts: only there a DEBUG trap is left behind.
+__ambit_run() {
+  \builtin set -- "${-//[!xvkeuaET]/}"
+  { \builtin local - && \builtin set --; \builtin set +xvkeuaET; } 2>/dev/null
+  __ambit_apply
+  [[ -z ${1-} ]] || \builtin set "-$1"
+  \builtin return 0
+}
+
+# From here on the check is off until an answer is applied whole. A clock that is
+# not there (bash before 5) means: run whenever there is a deadline.
+__ambit_apply() {
+  \builtin local __ambit_o
+  __ambit_pwd='' __ambit_dead=''
+  [[ -x ${__ambit_bin[0]-} ]] || \builtin return 0
+  __ambit_o=$("${__ambit_bin[@]}" bash </dev/null) || __ambit_o=''
+  [[ $__ambit_o == *$'\n#ambit:ok' ]] || \builtin return 0
+  \builtin eval "${__ambit_o%$'\n#ambit:ok'}"
+  __ambit_guard
+}
+
+# Before a typed command: has what is loaded died meanwhile? Then renew it first.
+# Tried once: __ambit_apply clears __ambit_dead. Not in completion or a key binding.
+__ambit_before() {
+  [[ -n ${__ambit_dead-} ]] || \builtin return 0
+  [[ ${BASH_SUBSHELL-0} == 0 && -z ${COMP_LINE+x}${READLINE_LINE+x} ]] || \builtin return 0
+  __ambit_now
+  [[ -n $__ambit_o && $__ambit_o -ge $__ambit_dead ]] || \builtin return 0
+  __ambit_run
+}
+
+case ${BASH_VERSINFO[0]}.${BASH_VERSINFO[1]} in
+[0-3].*|4.[01]) __ambit_now() { __ambit_o=''; } ;;
+4.*) __ambit_now() { \builtin printf -v __ambit_o '%(%s)T' -1; } ;;
+*) __ambit_now() { __ambit_o=${EPOCHSECONDS-}; } ;;
+esac
+
+# How __ambit_before gets called: by bash-preexec if it is here, by PS0 from bash
+# 5.3 on (set below), else by a DEBUG trap while there is something that can die.
+# A function does not see the DEBUG trap of the shell around it, so the trap is
+# changed at top level: PROMPT_COMMAND evaluates __ambit_top.
+__ambit_guard() {
+  __ambit_top=''
+  if [[ -n $__ambit_dead ]]; then
+    if \builtin declare -p preexec_functions >/dev/null 2>&1; then
+      case " ${preexec_functions[*]-} " in
+      *__ambit_before*) ;;
+      *) preexec_functions+=(__ambit_before) ;;
+      esac
+      \builtin return 0
+    fi
+    [[ -z ${__ambit_debug-} && ${PS0-} != *__ambit_before* ]] || \builtin return 0
+  else
+    [[ -n ${__ambit_debug-} ]] || \builtin return 0
+  fi
+  # shellcheck disable=SC2016 # evaluated later
+  __ambit_top='__ambit_retrap "$(\builtin trap -p DEBUG)" && \builtin trap -- "$__ambit_o" DEBUG'
+}
+
+# Takes what `trap -p DEBUG` printed, leaves the trap to set in __ambit_o. The trap
+# that was found runs after ours with $? and $_ as it would have seen them; without
+# one the status is 0, for under extdebug any other skips the command.
+__ambit_retrap() {
+  __ambit_top=''
+  \builtin eval "\\builtin set -- $1"
+  if [[ -n ${__ambit_dead-} ]]; then
+    [[ ${3-} != *__ambit_trap* ]] || \builtin return
+    __ambit_found=${3--}
+    __ambit_debug='__ambit_trap 0 "$_"'
+    [[ -z ${3-} ]] || __ambit_debug='__ambit_trap "$?" "$_"'$'\n'$3
+    __ambit_o=$__ambit_debug
+  else
+    [[ ${3-} == "$__ambit_debug" ]]
+    \builtin set -- "$?"
+    __ambit_o=$__ambit_found
+    \builtin unset -v __ambit_debug __ambit_found
+    \builtin return "$1"
+  fi
+}
+
+__ambit_trap() {
+  __ambit_before
+  \builtin return "$1"
+}
+
+# First, so that the others see the new environment. From bash 5.1 on PROMPT_COMMAND
+# may be a list, and between its elements bash restores $? and PIPESTATUS.
+__ambit_install() {
+  if ! ( \builtin unset -v PROMPT_COMMAND ) 2>/dev/null; then
+    \builtin printf 'ambit: warning: PROMPT_COMMAND is read-only here\n' >&2
+    \builtin return 0
+  fi
+  case " ${PROMPT_COMMAND[*]-} " in *__ambit_hook*) \builtin return 0 ;; esac
+  # shellcheck disable=SC2016 # evaluated at each prompt
+  case ${BASH_VERSINFO[0]}.${BASH_VERSINFO[1]} in
+  [0-4].*|5.0)
+    PROMPT_COMMAND='__ambit_hook; __ambit_rc=$?; \builtin eval "${__ambit_top-}"; __ambit_status "$__ambit_rc"'${PROMPT_COMMAND:+$'\n'$PROMPT_COMMAND}
+    ;;
+  *)
+    PROMPT_COMMAND=(__ambit_hook '\builtin eval "${__ambit_top-}"' "${PROMPT_COMMAND[@]}")
+    ;;
+  esac
+  case ${BASH_VERSINFO[0]}.${BASH_VERSINFO[1]} in
+  [0-4].*|5.[0-2]) ;;
+  *) case ${PS0-} in *__ambit_before*) ;; *) PS0='${ __ambit_before; }'${PS0-} ;; esac ;;
+  esac
+}
+__ambit_status() { \builtin return "$1"; }
+
+__ambit_install
+\builtin unset -f __ambit_install
+# set -a would have exported them all
+\builtin export -nf __ambit_unset __ambit_set __ambit_same __ambit_unchanged __ambit_hook __ambit_run \
+  __ambit_apply __ambit_before __ambit_now __ambit_guard __ambit_retrap __ambit_trap __ambit_status
+
+;;
+esac

@@ -1,0 +1,120 @@
+# ambit's hook for zsh. A line above has set __ambit_bin, the list of words that
+# is the command to run. Verified on zsh 5.9.
+#
+# zsh parses this file, and expands aliases, under the user's options. \builtin
+# evades aliases and functions; what runs at every prompt is written to mean the
+# same under every option and emulation; the rest starts with emulate -L zsh.
+
+if [[ -o interactive ]]; then
+
+# What was inherited from the shell around this one proves nothing.
+\builtin unset __ambit_pwd __ambit_held __ambit_dead __ambit_until __ambit_proof __ambit_stores __ambit_seen
+
+# The helpers of the rendered text. Anything but a plain scalar has its own idea of
+# a value: an integer evaluates it, an array takes it as one element, typeset -u
+# changes it. Special parameters lose their meaning when unset, so they stay.
+__ambit_set() {
+  case ${(Pt)1-} in
+    (*readonly*) \builtin print -ru2 -- "ambit: warning: $1 is read-only here"; \builtin return 0 ;;
+    (|scalar|scalar-export|scalar-tied*|scalar*special*) ;;
+    (*) \builtin unset -- "$1" ;;
+  esac
+  \builtin export -- "$1=$2"
+}
+
+__ambit_unset() {
+  case ${(Pt)1-} in
+    (*readonly*) \builtin print -ru2 -- "ambit: warning: $1 is read-only here" ;;
+    (*) \builtin unset -- "$1" ;;
+  esac
+}
+
+# Is surely nothing different? No fork, no value printed. The proof is groups of
+# twelve words: four times file and stamp, four paths that must not exist. Where
+# one of two files is missing -nt and -ot are both false, so -e asks for both. The
+# clock is the prompt's: zsh/datetime would add names to the user's shell.
+__ambit_same() {
+  [[ . -ef ${PWD-} ]] || \builtin return
+  if [[ $PWD == "${__ambit_pwd-}" ]]; then
+    [[ ${AMBIT_STATE:+x} == "$__ambit_held" && ${AMBIT_STORES+x}${AMBIT_STORES-} == "$__ambit_stores" ]] &&
+      [[ -z $__ambit_until || ${(%):-%D{%s}} -lt $__ambit_until ]] || \builtin return
+    \builtin set -- "${__ambit_seen[@]}"
+    [[ $# -eq 0 ]] || __ambit_unchanged "$@" || \builtin return
+    \builtin set -- "${__ambit_proof[@]}"
+    while [[ -e $1 && -e $2 && ! $1 -nt $2 && ! $1 -ot $2 && -e $3 && -e $4 && ! $3 -nt $4 && ! $3 -ot $4 &&
+      -e $5 && -e $6 && ! $5 -nt $6 && ! $5 -ot $6 && -e $7 && -e $8 && ! $7 -nt $8 && ! $7 -ot $8 &&
+      ! -e $9 && ! -e ${10} && ! -e ${11} && ! -e ${12} ]]; do
+      [[ $# -gt 12 ]] || \builtin return 0
+      \builtin shift 12
+    done
+    \builtin return 1
+  fi
+  # Outside: nothing is loaded, and from here up to / there is nothing to load.
+  [[ -z ${AMBIT_STATE-} && $PWD == /* ]] || \builtin return
+  \builtin set -- "$PWD"
+  while [[ ! -e $1/.envrc.yaml ]]; do
+    [[ -n $1 ]] || \builtin return 0
+    \builtin set -- "${1%/*}"
+  done
+  \builtin return 1
+}
+
+# Pairs of a name and what it has to be: x and its value, or nothing if unset.
+__ambit_unchanged() {
+  \builtin emulate -L zsh
+  while [[ $# -gt 0 ]]; do
+    if [[ -n ${(Pt)1-} ]]; then
+      [[ x${(P)1} == "$2" ]] || \builtin return
+    else
+      [[ -z $2 ]] || \builtin return
+    fi
+    \builtin shift 2
+  done
+}
+
+# For precmd and chpwd. Not in $(cd /) nor in a completion that changes directory:
+# what is set there is lost again, or seen by nobody.
+__ambit_hook() {
+  [[ $ZSH_SUBSHELL -eq 0 && -z ${compstate+x} ]] || \builtin return 0
+  [[ -o xtrace ]] && { \builtin setopt localoptions no_xtrace } 2>/dev/null
+  __ambit_same || __ambit_run
+}
+
+# Before a typed command: has what is loaded died meanwhile? Then renew it first.
+__ambit_preexec() {
+  [[ -z ${__ambit_dead-} || ${(%):-%D{%s}} -lt $__ambit_dead ]] && \builtin return 0
+  [[ $ZSH_SUBSHELL -eq 0 ]] || \builtin return 0
+  __ambit_run
+}
+
+# The check is off until an answer is applied whole.
+__ambit_run() {
+  { \builtin emulate -L zsh; \builtin setopt localtraps no_xtrace no_verbose no_aliases
+    \builtin trap - DEBUG ZERR } 2>/dev/null
+  \builtin local __ambit_o
+  __ambit_pwd='' __ambit_dead=''
+  [[ -x ${__ambit_bin[1]-} ]] || \builtin return 0
+  __ambit_o="$("${__ambit_bin[@]}" zsh </dev/null)" || __ambit_o=''
+  [[ $__ambit_o == *$'\n#ambit:ok' ]] || \builtin return 0
+  \builtin eval "${__ambit_o%$'\n#ambit:ok'}"
+  \builtin return 0
+}
+
+# First in its list, so that the others see the new environment; a list in which it
+# stands already is left alone.
+__ambit_install() {
+  \builtin emulate -L zsh
+  \builtin local __ambit_o
+  for __ambit_o in precmd_functions:__ambit_hook chpwd_functions:__ambit_hook preexec_functions:__ambit_preexec; do
+    if [[ ${(Pt)${__ambit_o%:*}-} == *readonly* ]]; then
+      \builtin print -ru2 -- "ambit: warning: ${__ambit_o%:*} is read-only here"
+      continue
+    fi
+    \builtin set -- "${(@P)${__ambit_o%:*}}"
+    (( ${@[(Ie)${__ambit_o#*:}]} )) || \builtin set -A ${__ambit_o%:*} ${__ambit_o#*:} "$@"
+  done
+}
+__ambit_install
+\builtin unset -f __ambit_install
+
+fi

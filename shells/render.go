@@ -1,0 +1,240 @@
+package shells
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Sentinel is the last line of every rendered update, without its newline.
+const Sentinel = "#ambit:ok"
+
+// groupSize is how many watched files, and how many absent paths, the bash and
+// zsh hooks compare in one step; the proof is filled up to whole groups. Four is
+// the usual number: generation file, .envrc.yaml, one environment, config.yaml.
+const groupSize = 4
+
+// Render returns the text that the shell's hook evaluates: the changes in the
+// order given, then the variables of the check, then [Sentinel]. Its length and
+// cost are linear in the input.
+//
+// Names that do not match [A-Za-z_][A-Za-z0-9_]*, and values with NUL, are for
+// the caller to refuse. Render returns nil for them: no text without the
+// sentinel is ever applied.
+func (s Shell) Render(u Update) []byte {
+	size := 0
+	for _, c := range u.Changes {
+		if !validName(c.Name) || !sayable(c.Value) {
+			return nil
+		}
+		size += len(c.Name) + 2*len(c.Value) + 32
+	}
+	var b strings.Builder
+	b.Grow(size + 4096)
+	for _, c := range u.Changes {
+		s.changeTo(&b, c)
+	}
+	s.checkTo(&b, u.Check)
+	b.WriteString(Sentinel)
+	b.WriteByte('\n')
+	return []byte(b.String())
+}
+
+// SetLine returns one line, newline included, that makes the change in a shell
+// that has no hook: "export NAME=$'…'" and "unset -v NAME" for bash and zsh, "set
+// -gx NAME '…'" and "set -eg NAME" for fish. Unlike the hook's helpers it trusts
+// the shell: read-only, integer and array variables and aliases behave as they do
+// for a line that was typed. It returns "" for a name or value that [Shell.Render]
+// would not say.
+func (s Shell) SetLine(c Change) string {
+	if !validName(c.Name) || !sayable(c.Value) {
+		return ""
+	}
+	switch {
+	case s == Fish && c.Unset:
+		return "set -eg " + c.Name + "\n"
+	case s == Fish:
+		return "set -gx " + c.Name + " " + s.Quote(c.Value) + "\n"
+	case c.Unset:
+		return "unset -v " + c.Name + "\n"
+	}
+	return "export " + c.Name + "=" + s.Quote(c.Value) + "\n"
+}
+
+func (s Shell) changeTo(b *strings.Builder, c Change) {
+	set, unset := "__ambit_set ", "__ambit_unset "
+	if s == Fish {
+		set, unset = "builtin set -gx ", "builtin set -eg "
+	}
+	if c.Unset {
+		b.WriteString(unset)
+		b.WriteString(c.Name)
+	} else {
+		b.WriteString(set)
+		b.WriteString(c.Name)
+		b.WriteByte(' ')
+		s.quoteTo(b, c.Value)
+	}
+	b.WriteByte('\n')
+}
+
+// checkTo writes the variables that the hook compares. __ambit_pwd comes last:
+// only it arms the check.
+func (s Shell) checkTo(b *strings.Builder, c Check) {
+	if !armable(c) {
+		c.Pwd = ""
+	}
+	if s == Fish {
+		s.checkFish(b, c)
+		return
+	}
+	s.assign(b, "dead", deadline(c.Dead))
+	if c.Pwd != "" {
+		stores, seen := splitSeen(c.Seen)
+		s.assign(b, "until", deadline(c.Until))
+		s.assign(b, "held", held(c.Held))
+		s.assign(b, "stores", stores)
+		s.assignList(b, "seen", seen)
+		s.assignList(b, "proof", proof(c))
+	}
+	s.assign(b, "pwd", c.Pwd)
+}
+
+// checkFish differs in two ways. One test with many words is what costs there,
+// so what `path is` can tell is kept apart; and a deadline is an age of the
+// generation file, one second less because fish's clock counts whole seconds.
+func (s Shell) checkFish(b *strings.Builder, c Check) {
+	life := func(instant int64) string {
+		if instant == 0 || c.Generation.Path == "" {
+			return ""
+		}
+		return strconv.FormatInt(max(instant-c.GenerationTime-1, 0), 10)
+	}
+	s.assign(b, "dead", life(c.Dead))
+	s.assign(b, "generation", c.Generation.Path)
+	if c.Pwd != "" {
+		stores, seen := splitSeen(c.Seen)
+		s.assign(b, "life", life(c.Until))
+		s.assign(b, "held", held(c.Held)+stores)
+		s.assignList(b, "seen", seen)
+		var paths, differs []string
+		for _, f := range watched(c) {
+			paths = append(paths, f.Path, f.Stamp)
+			differs = append(differs, f.Path, "-nt", f.Stamp, "-o", f.Path, "-ot", f.Stamp, "-o")
+		}
+		s.assignList(b, "watched", paths)
+		s.assignList(b, "proof", differs[:len(differs)-1])
+		s.assignList(b, "absent", c.Absent)
+	}
+	s.assign(b, "pwd", c.Pwd)
+}
+
+// armable reports whether the shells can compare every part of a check: paths
+// that are absolute cannot read as operators, names are ones that `${!name}` does
+// not evaluate.
+func armable(c Check) bool {
+	path := func(p string) bool { return strings.HasPrefix(p, "/") && sayable(p) }
+	if !path(c.Pwd) {
+		return false
+	}
+	for _, f := range watched(c) {
+		if !path(f.Path) || !path(f.Stamp) {
+			return false
+		}
+	}
+	for _, v := range c.Seen {
+		if !validName(v.Name) || !sayable(v.Value) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(c.Absent, func(p string) bool { return !path(p) })
+}
+
+func watched(c Check) []File { return append([]File{c.Generation}, c.Watched...) }
+
+// proof is the flat list for bash and zsh: groups of four watched files, each
+// with its stamp, and four paths that must be absent. The last group is filled up
+// with the generation file and with the empty path, which never exists.
+func proof(c Check) []string {
+	files, absent := watched(c), c.Absent
+	var words []string
+	for len(files) > 0 || len(absent) > 0 {
+		for range groupSize {
+			f := c.Generation
+			if len(files) > 0 {
+				f, files = files[0], files[1:]
+			}
+			words = append(words, f.Path, f.Stamp)
+		}
+		for range groupSize {
+			p := ""
+			if len(absent) > 0 {
+				p, absent = absent[0], absent[1:]
+			}
+			words = append(words, p)
+		}
+	}
+	return words
+}
+
+// splitSeen sets AMBIT_STORES apart, which every check reads, from the pairs of
+// name and expected value that only some need. A value is "x" and itself; an
+// unset variable is "".
+func splitSeen(seen []Seen) (stores string, pairs []string) {
+	for _, v := range seen {
+		want := ""
+		if v.Set {
+			want = "x" + v.Value
+		}
+		if v.Name == "AMBIT_STORES" {
+			stores = want
+		} else {
+			pairs = append(pairs, v.Name, want)
+		}
+	}
+	return stores, pairs
+}
+
+func held(is bool) string {
+	if is {
+		return "x"
+	}
+	return ""
+}
+
+func deadline(instant int64) string {
+	if instant == 0 {
+		return ""
+	}
+	return strconv.FormatInt(instant, 10)
+}
+
+func (s Shell) assign(b *strings.Builder, name, value string) {
+	if s == Fish {
+		b.WriteString("builtin set -g __ambit_" + name + " ")
+	} else {
+		b.WriteString("__ambit_" + name + "=")
+	}
+	s.quoteTo(b, value)
+	b.WriteByte('\n')
+}
+
+func (s Shell) assignList(b *strings.Builder, name string, words []string) {
+	if s == Fish {
+		b.WriteString("builtin set -g __ambit_" + name)
+		for _, w := range words {
+			b.WriteByte(' ')
+			s.quoteTo(b, w)
+		}
+		b.WriteByte('\n')
+		return
+	}
+	b.WriteString("__ambit_" + name + "=(")
+	for i, w := range words {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		s.quoteTo(b, w)
+	}
+	b.WriteString(")\n")
+}
