@@ -25,6 +25,7 @@ type Entry struct {
 
 	Variables []Variable     // to be set, sorted by name
 	Unset     []string       // to be unset, sorted
+	Unit      []string       // names that belong together: what the user does to one concerns all
 	Path      []string       // absolute directories, to stand before PATH
 	Files     []FileVariable // to be written to private files, sorted by name
 
@@ -43,6 +44,7 @@ type Variable struct {
 	Name      string
 	Value     secret.Text
 	Secret    bool  // not to be shown without being asked for
+	List      bool  // holds directories separated by colons, such as MANPATH
 	ExpiresAt int64 // never set from here on
 }
 
@@ -205,9 +207,11 @@ func encodeBody(w *wire.Encoder, e *Entry) {
 		w.String(v.Name)
 		w.String(v.Value.Reveal())
 		w.Bool(v.Secret)
+		w.Bool(v.List)
 		w.Int(v.ExpiresAt)
 	}
 	w.Strings(e.Unset)
+	w.Strings(e.Unit)
 	w.Strings(e.Path)
 	w.Uint(uint64(len(e.Files)))
 	for _, f := range e.Files {
@@ -221,7 +225,7 @@ func encodeBody(w *wire.Encoder, e *Entry) {
 	for _, c := range e.Credentials {
 		encodeCredential(w, c)
 	}
-	encodeMessages(w, e.Notices)
+	EncodeMessages(w, e.Notices)
 	encodeFailure(w, e.Failure)
 }
 
@@ -239,9 +243,11 @@ func decodeBody(d *wire.Decoder, e *Entry) {
 		v.Name = d.String()
 		v.Value = secret.New(d.String())
 		v.Secret = d.Bool()
+		v.List = d.Bool()
 		v.ExpiresAt = d.Int()
 	})
 	e.Unset = d.Strings()
+	e.Unit = d.Strings()
 	e.Path = d.Strings()
 	e.Files = list(d, func(f *FileVariable) {
 		f.Name = d.String()
@@ -251,7 +257,7 @@ func decodeBody(d *wire.Decoder, e *Entry) {
 	e.RefreshAt = d.Int()
 	e.ExpiresAt = d.Int()
 	e.Credentials = list(d, func(c *Credential) { *c = decodeCredential(d) })
-	e.Notices = decodeMessages(d)
+	e.Notices = DecodeMessages(d)
 	e.Failure = decodeFailure(d)
 }
 
@@ -276,7 +282,7 @@ func encodeFailure(w *wire.Encoder, f *Failure) {
 		return
 	}
 	w.String(f.Kind)
-	encodeMessages(w, f.Messages)
+	EncodeMessages(w, f.Messages)
 	w.Int(f.RetryAt)
 	w.Int(f.Wait)
 }
@@ -285,10 +291,11 @@ func decodeFailure(d *wire.Decoder) *Failure {
 	if !d.Bool() {
 		return nil
 	}
-	return &Failure{Kind: d.String(), Messages: decodeMessages(d), RetryAt: d.Int(), Wait: d.Int()}
+	return &Failure{Kind: d.String(), Messages: DecodeMessages(d), RetryAt: d.Int(), Wait: d.Int()}
 }
 
-func encodeMessages(w *wire.Encoder, messages []Message) {
+// EncodeMessages appends messages.
+func EncodeMessages(w *wire.Encoder, messages []Message) {
 	w.Uint(uint64(len(messages)))
 	for _, m := range messages {
 		w.String(m.Level)
@@ -301,7 +308,8 @@ func encodeMessages(w *wire.Encoder, messages []Message) {
 	}
 }
 
-func decodeMessages(d *wire.Decoder) []Message {
+// DecodeMessages takes what [EncodeMessages] appended.
+func DecodeMessages(d *wire.Decoder) []Message {
 	return list(d, func(m *Message) {
 		m.Level, m.Place, m.Text = d.String(), decodePlace(d), d.String()
 		m.Imports = list(d, func(p *Place) { *p = decodePlace(d) })
@@ -317,3 +325,24 @@ func encodePlace(w *wire.Encoder, p Place) {
 func decodePlace(d *wire.Decoder) Place {
 	return Place{File: d.String(), Line: int(d.Int()), Column: int(d.Int())}
 }
+
+// HasResult says whether the entry holds a result, and not only a failure.
+func (e *Entry) HasResult() bool {
+	return e.Failure == nil || len(e.Variables)+len(e.Unset)+len(e.Path)+len(e.Files) > 0
+}
+
+// Alive says whether its values may be served at this instant.
+func (e *Entry) Alive(now int64) bool {
+	return e.HasResult() && (e.ExpiresAt == 0 || now < e.ExpiresAt)
+}
+
+// Failed returns the entry with the failure of a later attempt.
+func (e *Entry) Failed(f *Failure) *Entry {
+	out := *e
+	out.Failure = f
+	return &out
+}
+
+// Backoff is how many seconds to wait after a failure that followed one which
+// had waited so long: 30 s, doubling to 5 min.
+func Backoff(waited int64) int64 { return min(max(30, 2*waited), 300) }

@@ -1,0 +1,66 @@
+// Command ambit-hook is what a prompt runs: it prints what a shell has to change
+// because of where it is, and nothing while nothing has changed.
+//
+// It links as little as it can, for it starts often, and nothing that opens a
+// socket: what needs more is done by the program ambit, which it starts.
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"ambit/hook"
+	"ambit/shells"
+)
+
+const usage = `usage: ambit-hook bash|zsh|fish
+
+Prints what the shell has to change at this prompt. The hook that
+"ambit hook SHELL" prints runs it; there is no need to type it.
+
+Example:
+  eval "$(ambit-hook bash)"
+`
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
+		fmt.Print(usage)
+		return 0
+	}
+	if len(args) != 1 {
+		fmt.Fprint(os.Stderr, usage)
+		return 2
+	}
+	shell, err := shells.Parse(args[0])
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "ambit: error: %v\n", err)
+		return 2
+	}
+	// A file size limit is an error like a full disk, not a death.
+	signal.Ignore(syscall.SIGXFSZ)
+	interrupt := make(chan os.Signal, 1)
+	signal.Notify(interrupt, os.Interrupt, syscall.SIGHUP, syscall.SIGTERM)
+	return hook.Run(hook.Process{
+		Shell: shell, Env: os.Environ(), UID: os.Geteuid(), GID: os.Getegid(), Now: time.Now,
+		Stdout: os.Stdout, Stderr: os.Stderr, Resolver: resolver(), Interrupt: interrupt,
+	})
+}
+
+// resolver is the program ambit beside this one, or none.
+func resolver() []string {
+	self, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	path := filepath.Join(filepath.Dir(self), "ambit")
+	if _, err := os.Stat(path); err != nil {
+		return nil
+	}
+	return []string{path}
+}

@@ -1,0 +1,173 @@
+package hook
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ambit/resolver/cache"
+	"ambit/shells"
+)
+
+// answer compares what is wanted with what is there, tells the person what
+// happened and the shell what to do. The session brackets the change: Ctrl-C may
+// fall between two lines, and then the next prompt mends what was begun.
+func (r *run) answer(a *answer) {
+	if r.keys == nil {
+		// Without keys nothing can be loaded, and what is held is not known.
+		r.sayAll(a.say)
+		_, held := r.env[StateVar]
+		r.write(nil, a, held, r.env)
+		return
+	}
+	d := r.keys.diff(r.env, r.baseline, r.session, a.want, r.keeps(a.session))
+	state, err := r.seal(a, d)
+	if err == nil && d.bytes > maxChange {
+		err = fmt.Errorf("the change has %d bytes, more than the %d that a shell can be given; the largest is %s", d.bytes, maxChange, largest(d.changes))
+	}
+	if err != nil {
+		a.refuse(err)
+		d = r.keys.diff(r.env, r.baseline, r.session, a.want, keepNone)
+		// What is left is a dozen fields, which always fit.
+		state, _ = r.seal(a, d)
+	}
+	r.tell(a, d)
+
+	current, had := r.env[StateVar]
+	changes := d.changes
+	final := shells.Change{Name: StateVar, Value: state, Unset: state == ""}
+	if len(changes) > 0 && state != "" && a.session.State == Loaded {
+		begun := *a.session
+		begun.Pending, begun.Held = true, d.begun
+		first := shells.Change{Name: StateVar, Value: r.keys.Seal(begun.encode())}
+		changes = append(append([]shells.Change{first}, changes...), final)
+	} else if state != current || (state == "" && had) {
+		changes = append(changes, final)
+	}
+	after := make(Environ, len(r.env)+len(changes))
+	for name, value := range r.env {
+		after[name] = value
+	}
+	for _, c := range changes {
+		if c.Unset {
+			delete(after, c.Name)
+		} else {
+			after[c.Name] = c.Value
+		}
+	}
+	r.write(changes, a, state != "", after)
+}
+
+// refuse turns an answer into a failure that holds until something changes.
+func (a *answer) refuse(err error) {
+	label := a.session.Label
+	a.session = &Session{State: Failed, Dir: a.session.Dir, Label: label, Definition: a.session.Definition}
+	a.want, a.notices, a.until, a.dead = wanted{}, nil, 0, 0
+	a.say = append(a.say, errorMessage(label+" cannot be loaded: "+err.Error()), hint("set fewer or shorter variables"))
+}
+
+// seal makes the sealed session, "" for none.
+func (r *run) seal(a *answer, d difference) (string, error) {
+	if a.session == nil {
+		return "", nil
+	}
+	a.session.Held = d.held
+	a.session.Said = digest(a.say)
+	state := r.keys.Seal(a.session.encode())
+	// What is begun has the hashes of the old values as well.
+	begun := *a.session
+	begun.Pending, begun.Held = true, d.begun
+	if n := len(r.keys.Seal(begun.encode())); n > maxState {
+		return "", fmt.Errorf("what has to be remembered for leaving has %d bytes, more than %d; the largest part is %s", n, maxState, largestHeld(d.begun))
+	}
+	return state, nil
+}
+
+// keeps says what becomes of the user's own changes under the next session.
+func (r *run) keeps(next *Session) keep {
+	was := r.session
+	switch {
+	case was == nil || next == nil || was.State != Loaded || next.State != Loaded || was.Dir != next.Dir:
+		return keepNone
+	case next.Reloaded > was.Reloaded:
+		return keepNone
+	case was.Definition == next.Definition:
+		return keepAll
+	}
+	return keepEqual
+}
+
+// tell says what happened, once.
+func (r *run) tell(a *answer, d difference) {
+	was, is := r.session, a.session
+	wasLoaded := was != nil && was.State == Loaded
+	isLoaded := is != nil && is.State == Loaded
+	if wasLoaded && !isLoaded && !r.settings.Quiet {
+		r.say(plain(was.Label + " unloaded"))
+	}
+	if is != nil && (was == nil || was.Said != is.Said || was.Dir != is.Dir) {
+		r.sayAll(a.say)
+	}
+	if !isLoaded {
+		return
+	}
+	verb := "loaded"
+	if wasLoaded && was.Dir == is.Dir {
+		if was.Definition == is.Definition || len(d.changes) == 0 {
+			return
+		}
+		verb = "reloaded"
+	}
+	r.sayAll(a.notices)
+	if r.settings.Quiet || a.dead == 0 && is.RetryAt != 0 {
+		return
+	}
+	line := is.Label + " " + verb + d.tally.String()
+	if a.expires != 0 {
+		line += " · credentials for " + Life(time.Duration(a.expires-r.now.Unix())*time.Second)
+	}
+	r.say(plain(line))
+}
+
+func (r *run) sayAll(messages []cache.Message) {
+	for _, m := range messages {
+		r.say(m)
+	}
+}
+
+// write prints everything at once. After is the environment with the changes
+// made, which is what the shell compares the result's process variables with.
+func (r *run) write(changes []shells.Change, a *answer, held bool, after Environ) {
+	var seen []shells.Seen
+	for _, name := range a.reads {
+		value, set := after[name]
+		seen = append(seen, shells.Seen{Name: name, Value: value, Set: set})
+	}
+	check := a.watch.check(r.cache, r.pwd, held, a.until, a.dead, seen, r.now)
+	// If this fails the shell is gone, or sees no last line and changes nothing.
+	_, _ = r.p.Stdout.Write(r.p.Shell.Render(shells.Update{Changes: changes, Check: check}))
+}
+
+func largest(changes []shells.Change) string {
+	if len(changes) == 0 {
+		return "none"
+	}
+	c := slices.MaxFunc(changes, func(a, b shells.Change) int { return len(a.Value) - len(b.Value) })
+	return fmt.Sprintf("%s with %d bytes", c.Name, len(c.Value))
+}
+
+func largestHeld(held []Held) string {
+	if len(held) == 0 {
+		return "none"
+	}
+	size := func(h Held) int {
+		n := len(h.Name) + 16 + len(strings.Join(h.Added, ""))
+		if h.Prior != nil {
+			n += len(*h.Prior)
+		}
+		return n
+	}
+	h := slices.MaxFunc(held, func(a, b Held) int { return size(a) - size(b) })
+	return fmt.Sprintf("the value of %s that was there before, with %d bytes", h.Name, size(h))
+}

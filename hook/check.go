@@ -1,0 +1,85 @@
+package hook
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"ambit/resolver/cache"
+	"ambit/shells"
+)
+
+// raceWindow is how long after a file was written a second edit might get the
+// same time on a coarse clock; a check is not armed so soon.
+const raceWindow = 2 * time.Second
+
+// watch collects what the shell is to look at.
+type watch struct {
+	present []string
+	absent  []string
+	dir     string // canonical directory of the file …
+	spelled string // … and how the shell spells it
+}
+
+// spell turns a canonical path below the file's directory into the shell's
+// spelling, by which a link that is turned elsewhere is noticed.
+func (w *watch) spell(path string) string {
+	if w.dir != "" && within(w.dir, path) {
+		return w.spelled + strings.TrimPrefix(path, w.dir)
+	}
+	return path
+}
+
+func (w *watch) add(path string, absent bool) {
+	path = w.spell(path)
+	list := &w.present
+	if absent {
+		list = &w.absent
+	}
+	if path != "" && !slices.Contains(*list, path) {
+		*list = append(*list, path)
+	}
+}
+
+// addNow adds a path as it is now: there or not.
+func (w *watch) addNow(path string) {
+	_, err := os.Stat(w.spell(path))
+	w.add(path, err != nil)
+}
+
+// check makes the shell's check. Where one cannot be had, it is not armed and
+// the shell asks again at every prompt.
+func (w *watch) check(d *cache.Dir, pwd string, held bool, until, dead int64, seen []shells.Seen, now time.Time) shells.Check {
+	check := shells.Check{Held: held, Until: until, Dead: dead, Absent: w.absent, Seen: seen}
+	generation, at, err := d.Generation(now)
+	if err != nil {
+		return check
+	}
+	stamp, err := d.Stamp(at)
+	if err != nil {
+		return check
+	}
+	check.Generation, check.GenerationTime = shells.File{Path: generation, Stamp: stamp}, at.Unix()
+	for _, path := range w.present {
+		info, err := os.Stat(path)
+		if err != nil {
+			return check
+		}
+		if age := now.Sub(info.ModTime()); age < raceWindow && age > -raceWindow {
+			return check
+		}
+		stamp, err := d.Stamp(info.ModTime())
+		if err != nil {
+			return check
+		}
+		check.Watched = append(check.Watched, shells.File{Path: path, Stamp: stamp})
+	}
+	for _, path := range w.absent {
+		if _, err := os.Stat(path); err == nil {
+			return check // it appeared while we looked elsewhere
+		}
+	}
+	check.Pwd = pwd
+	return check
+}

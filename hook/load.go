@@ -1,0 +1,249 @@
+package hook
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"ambit/resolver/cache"
+	"ambit/resolver/safefile"
+)
+
+// load finds the entry of an allowed file and says what it means for this
+// shell. The only error is errInterrupted.
+func (r *run) load(ctx context.Context, a *answer, record *Record, contents []Content) error {
+	e, until, err := r.entry(ctx, record, contents)
+	if err != nil {
+		return err
+	}
+	for _, w := range e.Watched {
+		a.watch.add(w.Path, w.Absent)
+	}
+	a.reads = append(a.reads, storesVar)
+	for _, read := range e.Reads {
+		if read.Name != storesVar {
+			a.reads = append(a.reads, read.Name)
+		}
+	}
+	a.until = until
+	now := r.now.Unix()
+	s := &Session{State: Loaded, Dir: record.Dir, Label: e.Label, Reloaded: e.Reloaded, Definition: definition(record, e)}
+	a.session = s
+	// A renewal that failed is nobody's business while the values are alive.
+	if e.Failure != nil && !e.Alive(now) {
+		a.say = append(a.say, e.Failure.Messages...)
+		s.RetryAt = max(e.Failure.RetryAt, 1)
+	}
+	if !e.HasResult() {
+		s.State = Failed
+		return nil
+	}
+	a.want = wantedOf(e, now)
+	a.notices = e.Notices
+	if e.Alive(now) {
+		a.dead = e.ExpiresAt
+	}
+	for _, c := range e.Credentials {
+		if c.ExpiresAt != 0 && (a.expires == 0 || c.ExpiresAt < a.expires) {
+			a.expires = c.ExpiresAt
+		}
+	}
+	return nil
+}
+
+// definition is the hash of the files that an entry was made from.
+func definition(record *Record, e *cache.Entry) (sum [16]byte) {
+	h := sha256.New()
+	h.Write([]byte(record.Closure))
+	for _, w := range e.Watched {
+		h.Write([]byte(w.Path))
+		h.Write(w.Digest[:])
+	}
+	copy(sum[:], h.Sum(nil))
+	return sum
+}
+
+// wantedOf is what an entry asks of the environment at this instant. What has
+// expired is unset, not left as it was before: with half of the names gone
+// another account might answer.
+func wantedOf(e *cache.Entry, now int64) wanted {
+	w := wanted{vars: make(map[string]want, len(e.Variables)+len(e.Unset)+3), path: e.Path, unit: e.Unit}
+	for _, name := range e.Unset {
+		w.vars[name] = want{}
+	}
+	set := func(name, value string, list bool) { w.vars[name] = want{&value, list} }
+	for _, v := range e.Variables {
+		if v.ExpiresAt != 0 && v.ExpiresAt <= now {
+			w.vars[v.Name] = want{}
+		} else {
+			set(v.Name, v.Value.Reveal(), v.List)
+		}
+	}
+	set(EnvVar, e.Label, false)
+	set(DirVar, e.Dir, false)
+	if e.ExpiresAt > now {
+		set(ExpiresVar, strconv.FormatInt(e.ExpiresAt, 10), false)
+	}
+	return w
+}
+
+// entry returns the entry that holds now, from the cache if it can, and when to
+// ask again. A failure is an entry too.
+func (r *run) entry(ctx context.Context, record *Record, contents []Content) (e *cache.Entry, until int64, err error) {
+	key := cache.EntryKey(record.Dir, record.Closure, r.env[storesVar])
+	now := r.now.Unix()
+	kept := func() *cache.Entry {
+		e := r.cache.Entry(key, r.now, r.baseline.Lookup)
+		if e == nil || e.Dir != record.Dir || e.Created > now+300 || !holds(e, contents) {
+			return nil
+		}
+		return e
+	}
+	// Whether this shell has already waited in vain: then later attempts are
+	// made behind its back.
+	paid := r.session != nil && r.session.Dir == record.Dir && r.session.RetryAt != 0
+	settled := func(e *cache.Entry) bool {
+		return e != nil && (e.Alive(now) || e.Failure != nil && (paid || e.Failure.RetryAt == 0 || e.Failure.RetryAt > now))
+	}
+	if e = kept(); settled(e) {
+		return e, r.next(e, record.Dir), nil
+	}
+	before := e
+	if paid && r.session.RetryAt > now && before == nil {
+		// Nothing could be written down, so the session remembers.
+		e = failed(record, contents, now, &cache.Failure{RetryAt: r.session.RetryAt})
+		return e, e.Failure.RetryAt, nil
+	}
+
+	unlock, err := r.cache.Lock(ctx, key, func() bool { e = kept(); return settled(e) })
+	switch {
+	case errors.Is(context.Cause(ctx), errInterrupted):
+		err = errInterrupted
+	case err == nil && unlock == nil:
+		return e, r.next(e, record.Dir), nil
+	case err == nil:
+		defer unlock()
+		e, err = r.resolve(ctx, record.Dir)
+		if err == nil && e.Dir == record.Dir {
+			return e, r.next(e, record.Dir), nil
+		}
+	}
+	f := r.failure(err, record.Dir)
+	if before != nil && before.Failure != nil {
+		f.Wait = before.Failure.Wait
+	}
+	f.Wait = cache.Backoff(f.Wait)
+	f.RetryAt = now + f.Wait
+	if before != nil {
+		e = before.Failed(f)
+	} else {
+		e = failed(record, contents, now, f)
+	}
+	if !errors.Is(err, cache.ErrBusy) {
+		_ = r.cache.PutEntry(key, e, r.now, r.baseline.Lookup) // else the session remembers
+	}
+	if errors.Is(err, errInterrupted) {
+		return nil, 0, err
+	}
+	return e, f.RetryAt, nil
+}
+
+// failed is the entry of an attempt of which nothing is known but its failure.
+func failed(record *Record, contents []Content, now int64, f *cache.Failure) *cache.Entry {
+	e := &cache.Entry{Dir: record.Dir, Label: filepath.Base(record.Dir), Created: now, Failure: f}
+	for _, c := range contents {
+		e.Watched = append(e.Watched, cache.Watched{Path: c.Path, Absent: c.Absent, Digest: c.Digest})
+	}
+	return e
+}
+
+// failure says what went wrong between us and the resolver.
+func (r *run) failure(err error, dir string) *cache.Failure {
+	name := r.places.Short(filepath.Join(dir, FileName), r.pwd)
+	again := hint(`run "ambit reload" to try again`)
+	switch {
+	case errors.Is(err, errInterrupted):
+		return &cache.Failure{Kind: "interrupted", Messages: []cache.Message{plain("resolving " + name + " was interrupted"), again}}
+	case errors.Is(err, cache.ErrBusy):
+		return &cache.Failure{Kind: "network", Messages: []cache.Message{errorMessage("another shell is still resolving " + name), again}}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &cache.Failure{Kind: "network", Messages: []cache.Message{errorMessage("resolving " + name + " took too long"), again}}
+	case err == nil:
+		err = errors.New("it answered for another directory")
+	}
+	return &cache.Failure{Kind: "network", Messages: []cache.Message{
+		errorMessage("cannot resolve " + name + ": " + strings.TrimSpace(err.Error())),
+		hint(`run "ambit reload" to see why`),
+	}}
+}
+
+// next is when the shell has to ask again about an entry that is served now. In
+// the time between refreshAt and expiresAt it starts the renewal.
+func (r *run) next(e *cache.Entry, dir string) int64 {
+	now := r.now.Unix()
+	retry := int64(0)
+	if e.Failure != nil {
+		retry = e.Failure.RetryAt
+	}
+	if !e.Alive(now) {
+		if retry != 0 && retry <= now {
+			r.refresh(dir)
+			return now + 30
+		}
+		return retry
+	}
+	switch {
+	case e.RefreshAt == 0 || e.RefreshAt >= e.ExpiresAt && e.ExpiresAt != 0:
+		return e.ExpiresAt
+	case now < e.RefreshAt:
+		return e.RefreshAt
+	case retry > now:
+		return earlier(retry, e.ExpiresAt)
+	}
+	r.refresh(dir)
+	// If that brings nothing newer: again after half of what is left.
+	wait := int64(300)
+	if e.ExpiresAt != 0 {
+		wait = max(30, (e.ExpiresAt-now)/2)
+	}
+	return earlier(now+wait, e.ExpiresAt)
+}
+
+func earlier(a, b int64) int64 {
+	if b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// holds says whether every file that an entry depends on is as it was.
+func holds(e *cache.Entry, contents []Content) bool {
+	for _, w := range e.Watched {
+		if known, ok := contentOf(contents, w.Path); ok {
+			if known.Absent != w.Absent || known.Digest != w.Digest {
+				return false
+			}
+			continue
+		}
+		b, _, err := safefile.Read(w.Path)
+		switch {
+		case w.Absent && errors.Is(err, fs.ErrNotExist):
+		case w.Absent || err != nil || cache.Digest(b) != w.Digest:
+			return false
+		}
+	}
+	return true
+}
+
+func contentOf(contents []Content, path string) (Content, bool) {
+	for _, c := range contents {
+		if c.Path == path {
+			return c, true
+		}
+	}
+	return Content{}, false
+}

@@ -1,0 +1,229 @@
+package hook
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"ambit/resolver/cache"
+	"ambit/resolver/safefile"
+	"ambit/shells"
+)
+
+// maxChange is the most bytes of names and values that one load may set.
+const maxChange = 256 << 10
+
+// Process is what the program was started with.
+type Process struct {
+	Shell     shells.Shell
+	Env       []string // as os.Environ gives it
+	UID, GID  int      // effective user and group
+	Now       func() time.Time
+	Stdout    io.Writer // what the shell evaluates: one write, or none
+	Stderr    io.Writer
+	Resolver  []string         // the command line of `ambit`, to which arguments are added; nil if there is none
+	Interrupt <-chan os.Signal // Ctrl-C, a closed terminal
+}
+
+// run is the work of one prompt.
+type run struct {
+	p        Process
+	env      Environ
+	places   Places
+	pwd      string // the shell's $PWD if that is where we are, else ""
+	cache    *cache.Dir
+	settings Settings
+	keys     *Keys
+	session  *Session // nil: none
+	baseline Environ  // the environment without anything of ours
+	now      time.Time
+}
+
+// answer is what a prompt comes to.
+type answer struct {
+	session *Session // what to remember, without what is held; nil: nothing
+	want    wanted
+	watch   watch
+	until   int64           // when to ask again, epoch seconds; 0 = when something changes
+	dead    int64           // when what is set dies
+	reads   []string        // process variables that the result depends on
+	say     []cache.Message // said unless it was said last time
+	notices []cache.Message // said when the environment is loaded
+	expires int64           // of the credentials, for people
+}
+
+// Run answers one prompt and returns the exit status: 0, or 130 when the user
+// interrupted it, and then nothing was printed for the shell.
+func Run(p Process) int {
+	r := &run{p: p, env: NewEnviron(p.Env), now: p.Now()}
+	r.places = NewPlaces(r.env, p.UID)
+	r.pwd = workingDir(r.env)
+	r.cache, _ = cache.Open(r.places.Cache, p.UID) // without one all is a miss
+	var stale bool
+	r.settings, stale = LoadSettings(r.cache, r.places, p.UID)
+
+	var keyErr error
+	if r.keys, keyErr = LoadKeys(r.places, p.UID); keyErr == nil {
+		var err error
+		if r.session, err = r.keys.OpenSession(r.env[StateVar]); err != nil {
+			r.say(warning("this shell's session cannot be read; what it had set stays"))
+			r.say(hint("open a new shell"))
+		}
+	}
+	r.baseline = r.keys.Baseline(r.env, r.session)
+
+	a, err := r.decide(stale, keyErr)
+	if err != nil {
+		return 130
+	}
+	r.answer(a)
+	return 0
+}
+
+// workingDir is $PWD if that is the current directory. A $PWD that is not is
+// ignored, and without one there is nothing to look for.
+func workingDir(env Environ) string {
+	pwd := env["PWD"]
+	here, err := os.Stat(".")
+	if err != nil {
+		return ""
+	}
+	if strings.HasPrefix(pwd, "/") {
+		if there, err := os.Stat(pwd); err == nil && os.SameFile(here, there) {
+			return pwd
+		}
+	}
+	pwd, err = os.Getwd()
+	if err != nil {
+		return ""
+	}
+	return pwd
+}
+
+func (r *run) say(m cache.Message) {
+	Voice{W: r.p.Stderr, Places: r.places, Dir: r.pwd}.Say(m)
+}
+
+// decide finds what this directory's environment is to be. The only error is
+// errInterrupted.
+func (r *run) decide(stale bool, keyErr error) (*answer, error) {
+	if r.pwd == "" {
+		return &answer{}, nil
+	}
+	found := r.find()
+	a := &answer{watch: watch{dir: found.Dir, spelled: strings.TrimSuffix(found.File, "/"+FileName)}}
+	for _, path := range found.Absent {
+		a.watch.add(path, true)
+	}
+	for _, f := range found.Foreign {
+		a.watch.add(f.File, false)
+		a.say = append(a.say, warning(fmt.Sprintf("%s is ignored: %v", r.places.Short(f.File, r.pwd), f.Err)))
+	}
+	if len(a.say) > 0 {
+		a.session = &Session{State: Blocked}
+	}
+	if found.File == "" {
+		return a, nil
+	}
+	a.watch.add(found.File, false)
+	if config := r.places.ConfigFile(); config != "" {
+		a.watch.addNow(config)
+	}
+	if keyErr != nil {
+		a.say = append(a.say, errorMessage("no session can be kept: "+keyErr.Error()))
+		return a, nil
+	}
+
+	ctx, stop := r.patience()
+	defer stop()
+	trust := NewTrust(r.places, r.p.UID)
+	record := trust.Record(found.Dir)
+	verdict, contents := record.Check()
+	if stale || (verdict == Unknown || verdict == Changed) && r.trusts(found.Dir) {
+		// The resolver renews the settings, and the record of a directory that
+		// they trust. What it resolves is in the cache for the next step.
+		if _, err := r.resolve(ctx, found.Dir); errors.Is(err, errInterrupted) {
+			return nil, err
+		}
+		r.settings, _ = LoadSettings(r.cache, r.places, r.p.UID)
+		record = trust.Record(found.Dir)
+		verdict, contents = record.Check()
+	}
+	a.say = append(a.say, r.settings.Failure...)
+	if record != nil {
+		for _, l := range record.Files {
+			if l.Via != "" {
+				a.watch.addNow(l.Via)
+			} else {
+				a.watch.addNow(l.Path)
+			}
+		}
+	}
+	a.session = &Session{State: Blocked, Dir: found.Dir}
+	if verdict != Allowed {
+		a.say = append(a.say, r.blocked(found, verdict)...)
+		return a, nil
+	}
+	return a, r.load(ctx, a, record, contents)
+}
+
+func (r *run) find() Found {
+	owner := safefile.Owner{UID: r.p.UID, GID: r.p.GID}
+	search := Search{
+		Home: r.places.Home, Ceilings: CeilingsOf(r.env), OneFilesystem: r.settings.OneFilesystem,
+		Owner: owner, Safe: r.settings.Safe,
+	}
+	found := search.Find(r.pwd)
+	if found.File == "" || r.p.UID != 0 || r.env["SUDO_UID"] == "" {
+		return found
+	}
+	// Root by sudo: another user's directory, and that user's shell.
+	for _, safe := range r.settings.Safe {
+		if within(safe, found.Dir) {
+			return found
+		}
+	}
+	return Found{}
+}
+
+// trusts says whether the user's settings, or AMBIT_TRUST, trust a directory
+// without being asked. Both are the user's alone: no file can set AMBIT_*.
+func (r *run) trusts(dir string) bool {
+	if r.settings.SameContent {
+		return true // the resolver looks whether it is a worktree
+	}
+	for _, t := range append(TrustedOf(r.env), r.settings.Trusted...) {
+		if within(t, dir) {
+			return true
+		}
+	}
+	return false
+}
+
+// TrustedOf reads AMBIT_TRUST, a list of directories separated by colons, as
+// canonical paths.
+func TrustedOf(env Environ) []string {
+	var out []string
+	for dir := range strings.SplitSeq(env["AMBIT_TRUST"], ":") {
+		if strings.HasPrefix(dir, "/") {
+			if real, err := canonicalDir(dir); err == nil {
+				out = append(out, real)
+			}
+		}
+	}
+	return out
+}
+
+func (r *run) blocked(found Found, v Verdict) []cache.Message {
+	file := r.places.Short(found.File, r.pwd)
+	switch v {
+	case Denied:
+		return []cache.Message{plain(file + " is denied here"), hint(`run "ambit allow" to lift that`)}
+	case Changed:
+		return []cache.Message{plain(file + " has changed since it was allowed"), hint(`run "ambit allow" to see the difference`)}
+	}
+	return []cache.Message{plain(file + " is not allowed here"), hint(`run "ambit allow" to see what it would load`)}
+}

@@ -1,0 +1,144 @@
+package hook
+
+import (
+	"slices"
+	"strings"
+
+	"ambit/resolver/cache/wire"
+)
+
+// Session is what earlier runs did in this shell and those it came from: what
+// was set, and what that replaced. It travels in [StateVar], sealed.
+type Session struct {
+	State   State
+	Pending bool   // a change was begun: each variable is as it was before, or as it is to be
+	Dir     string // canonical directory of the file
+	Label   string
+	Said    [8]byte // hash of the message said last, which is not said again
+
+	// Definition is a hash of the files that the entry was made from. Refreshed
+	// credentials do not change it, an edit does.
+	Definition [16]byte
+	Reloaded   int64 // [cache.Entry].Reloaded
+	RetryAt    int64 // of a failure; also kept here because the disk may be full
+
+	Held []Held // sorted by name
+}
+
+// State of a session.
+type State uint8
+
+// A session is made when there is something to say or to remember.
+const (
+	Blocked State = iota // not allowed, denied or edited since
+	Loaded
+	Failed
+)
+
+// Held is a variable that we set or unset.
+type Held struct {
+	Name  string
+	Unset bool         // we unset it
+	Hash  [16]byte     // keyed hash of the value we set; zero if we unset it
+	Old   []([16]byte) // while Pending: what it may also still be from us
+	Prior *string      // the value we replaced; nil: it was not set
+	Added []string     // of a list: the entries that we put in
+	Lost  bool         // the user changed it: it is theirs until they leave
+}
+
+const sessionForm = 1
+
+func (s *Session) encode() []byte {
+	var w wire.Encoder
+	w.Uint(sessionForm)
+	w.Uint(uint64(s.State))
+	w.Bool(s.Pending)
+	w.String(s.Dir)
+	w.String(s.Label)
+	w.Fixed(s.Said[:])
+	w.Fixed(s.Definition[:])
+	w.Int(s.Reloaded)
+	w.Int(s.RetryAt)
+	w.Uint(uint64(len(s.Held)))
+	for _, h := range s.Held {
+		w.String(h.Name)
+		w.Bool(h.Unset)
+		if !h.Unset {
+			w.Fixed(h.Hash[:])
+		}
+		w.Uint(uint64(len(h.Old)))
+		for _, old := range h.Old {
+			w.Fixed(old[:])
+		}
+		w.Bool(h.Prior != nil)
+		if h.Prior != nil {
+			w.String(*h.Prior)
+		}
+		w.Strings(h.Added)
+		w.Bool(h.Lost)
+	}
+	return w.Bytes()
+}
+
+func decodeSession(b []byte) (*Session, error) {
+	d := wire.NewDecoder(b)
+	if d.Uint() != sessionForm {
+		return nil, wire.ErrMalformed
+	}
+	s := &Session{State: State(d.Uint()), Pending: d.Bool(), Dir: d.String(), Label: d.String()}
+	d.Fixed(s.Said[:])
+	d.Fixed(s.Definition[:])
+	s.Reloaded, s.RetryAt = d.Int(), d.Int()
+	for range d.Count() {
+		h := Held{Name: d.String(), Unset: d.Bool()}
+		if !h.Unset {
+			d.Fixed(h.Hash[:])
+		}
+		for range d.Count() {
+			var old [16]byte
+			d.Fixed(old[:])
+			h.Old = append(h.Old, old)
+		}
+		if d.Bool() {
+			prior := d.String()
+			h.Prior = &prior
+		}
+		h.Added, h.Lost = d.Strings(), d.Bool()
+		s.Held = append(s.Held, h)
+	}
+	if err := d.End(); err != nil {
+		return nil, err
+	}
+	// The seal proves that we made it; this holds the rest of the code to what
+	// it may rely on all the same.
+	sorted := slices.IsSortedFunc(s.Held, func(a, b Held) int { return strings.Compare(a.Name, b.Name) })
+	if s.State > Failed || !sorted || slices.ContainsFunc(s.Held, func(h Held) bool { return !ValidName(h.Name) }) {
+		return nil, wire.ErrMalformed
+	}
+	return s, nil
+}
+
+// OpenSession reads a [StateVar]; "" is no session. The error says that the
+// state is not one of ours.
+func (k *Keys) OpenSession(state string) (*Session, error) {
+	if state == "" {
+		return nil, nil
+	}
+	plain, err := k.Unseal(state)
+	if err != nil {
+		return nil, err
+	}
+	return decodeSession(plain)
+}
+
+// ValidName says whether a shell can have a variable of this name. Others are
+// never touched: `unset 'A[$(cmd)]'` runs cmd.
+func ValidName(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if c != '_' && (c|0x20 < 'a' || c|0x20 > 'z') && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return name != ""
+}
