@@ -80,7 +80,8 @@ func (p Places) ConfigFile() string {
 // than two steps up, else with ~ for the home directory.
 func (p Places) Short(path, dir string) string {
 	if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsAbs(dir) {
-		if up := strings.Count(rel+"/", "../"); up == 0 || (up <= 2 && !within(p.Home, path) || up == 1) {
+		near := strings.Count(rel+"/", "../") <= 2
+		if within(dir, path) || near && within(p.Home, path) == within(p.Home, dir) {
 			return rel
 		}
 	}
