@@ -73,7 +73,6 @@ type terminal struct {
 	answer string            // what the last prompt printed
 	lines  []string          // its changes
 	fake   string
-	clock  func() time.Time
 	ctrlC  chan os.Signal
 }
 
