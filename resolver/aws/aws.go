@@ -1,0 +1,164 @@
+// Package aws opens AWS credentials. [New] makes the provider aws-login; [WhoAmI]
+// asks AWS whom a set of keys speaks for. It is the only importer of the AWS SDK.
+//
+// A login is a chain of steps: a role that is assumed with the keys of a
+// profile, which is itself a role. Each step is kept in the cache under a hash
+// of what was asked (never a name), is fetched by one process at a time, serves
+// until its hard end and is renewed from its soft one. What AWS refuses or does
+// not answer is remembered there too.
+//
+// Endpoints, proxies, CA bundles and configuration files come from the
+// environment before loading and the user's own files, never from a value. The
+// SDK and net/http read the process environment by themselves: the process must
+// have been started with, or have restored, that same environment.
+//
+// No error text holds a key, a token or bytes as they came from outside.
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"ambit/resolver"
+	"ambit/resolver/cache"
+)
+
+// Options are what the provider needs from its program.
+type Options struct {
+	// Cache keeps what was opened; nil keeps nothing.
+	Cache *cache.Dir
+
+	// RunCommand runs a command that prints a token and returns its standard
+	// output.
+	RunCommand func(ctx context.Context, c resolver.Command) ([]byte, error)
+}
+
+// New returns the provider aws-login.
+func New(o Options) *resolver.Provider {
+	p := &provider{Options: o}
+	return &resolver.Provider{
+		Name: "aws-login", Version: 1, Inputs: inputs, Outputs: outputs, OwnCache: true,
+		Open: p.open,
+	}
+}
+
+type provider struct {
+	Options
+
+	// opened remembers by access key id what this process opened, so that a role
+	// assumed from another aws-login value is known by that login and not by
+	// its keys, which change.
+	opened sync.Map // string → openedKeys
+}
+
+type openedKeys struct {
+	key  string // of the step
+	role bool   // they are a role's
+}
+
+// opening is one call of the provider.
+type opening struct {
+	*provider
+	call   *resolver.Call
+	limits limits
+	region string // the input, or ""
+
+	files   []string // read on the way: their change is a reason to open again
+	notices []string
+	shared  map[string]*sharedProfile
+}
+
+func (p *provider) open(ctx context.Context, call *resolver.Call) (resolver.Opened, error) {
+	o := &opening{provider: p, call: call, limits: limitsOf(call.Patience), shared: map[string]*sharedProfile{}}
+	type result struct {
+		opened resolver.Opened
+		err    error
+	}
+	parent := ctx
+	ctx, cancel := context.WithTimeout(ctx, o.limits.total)
+	defer cancel()
+	done := make(chan result, 1)
+	go func() {
+		opened, err := o.run(ctx)
+		done <- result{opened, err}
+	}()
+	select {
+	case r := <-done:
+		return r.opened, r.err
+	case <-ctx.Done():
+	}
+	// What honours its context says in a moment why it failed; a name look-up or
+	// a disk that does not is not waited for.
+	grace := time.NewTimer(200 * time.Millisecond)
+	defer grace.Stop()
+	select {
+	case r := <-done:
+		return r.opened, r.err
+	case <-grace.C:
+	}
+	if err := parent.Err(); errors.Is(err, context.Canceled) {
+		return resolver.Opened{}, err
+	}
+	return resolver.Opened{}, &resolver.OpenError{
+		Kind: resolver.KindNetwork, Err: context.DeadlineExceeded,
+		Summary: fmt.Sprintf("AWS credentials did not come within %s", brief(o.limits.total)),
+		Hint:    "check the network and the name server",
+	}
+}
+
+func (o *opening) run(ctx context.Context) (resolver.Opened, error) {
+	failed := func(err error) (resolver.Opened, error) {
+		return resolver.Opened{Files: o.files}, err
+	}
+	s, err := o.step(o.call.Inputs)
+	if err != nil {
+		return failed(err)
+	}
+	k, err := o.obtain(ctx, s)
+	if err != nil {
+		return failed(err)
+	}
+	o.opened.Store(k.id, openedKeys{s.key, k.role})
+
+	secret := func(text string) resolver.Value {
+		return resolver.Value{Kind: resolver.String, Text: text, Secret: true}
+	}
+	value := map[string]resolver.Value{
+		"accessKeyId":     {Kind: resolver.String, Text: k.id},
+		"secretAccessKey": secret(k.secret.Reveal()),
+	}
+	if k.token.Len() > 0 {
+		value["sessionToken"] = secret(k.token.Reveal())
+	}
+	credential := &cache.Credential{Account: k.account(), ARN: k.arn, Source: s.source}
+	opened := resolver.Opened{
+		Value:   resolver.Value{Kind: resolver.Object, Object: value},
+		Files:   o.files,
+		Notices: append(o.notices, k.notices...), Credential: credential,
+	}
+	if !k.expiration.IsZero() {
+		value["expiration"] = resolver.Value{Kind: resolver.String, Text: k.expiration.UTC().Format(time.RFC3339)}
+		opened.RefreshAt, opened.ExpiresAt = time.Unix(k.refreshAt, 0), time.Unix(k.expiresAt, 0)
+		credential.RefreshAt, credential.ExpiresAt = k.refreshAt, k.expiresAt
+	}
+	return opened, nil
+}
+
+// limits bound the network by who waits.
+type limits struct {
+	attempts          int
+	call, dial, total time.Duration
+}
+
+func limitsOf(p resolver.Patience) limits {
+	switch p {
+	case resolver.Detached:
+		return limits{attempts: 3, call: 10 * time.Second, dial: 5 * time.Second, total: 30 * time.Second}
+	case resolver.Person:
+		return limits{attempts: 3, call: 10 * time.Second, dial: 5 * time.Second, total: 60 * time.Second}
+	}
+	return limits{attempts: 1, call: 3 * time.Second, dial: 1500 * time.Millisecond, total: 5 * time.Second}
+}

@@ -1,0 +1,144 @@
+package aws
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+)
+
+const (
+	maxAnswer = 1 << 20  // bytes of a body over which an answer is refused
+	maxHead   = 64 << 10 // bytes of a body that are kept to tell what it is
+)
+
+var errTooLarge = errors.New("the answer is larger than 1 MiB")
+
+// httpClient talks to one service during one call and remembers the last answer,
+// so that an error can say what it was. It follows no redirect: nobody but the
+// configured host sees what is signed.
+type httpClient struct {
+	limits limits
+	bundle func() (path string, pem []byte, err error) // extra certificates, read when a socket is opened
+
+	once   sync.Once
+	client *http.Client
+	broken error
+
+	mu   sync.Mutex
+	host string
+	last *answer
+}
+
+// answer is what came back to the last request.
+type answer struct {
+	status      int
+	contentType string
+	head        bytes.Buffer
+	size        int64
+	err         error // of reading the body
+}
+
+// Do implements the SDK's HTTPClient.
+func (c *httpClient) Do(req *http.Request) (*http.Response, error) {
+	c.once.Do(c.build)
+	c.mu.Lock()
+	c.host, c.last = req.URL.Host, nil
+	c.mu.Unlock()
+	if c.broken != nil {
+		return nil, c.broken
+	}
+	resp, err := c.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	a := &answer{status: resp.StatusCode, contentType: resp.Header.Get("Content-Type")}
+	c.mu.Lock()
+	c.last = a
+	c.mu.Unlock()
+	resp.Body = &body{ReadCloser: resp.Body, answer: a, mu: &c.mu}
+	return resp, nil
+}
+
+func (c *httpClient) build() {
+	// http.DefaultTransport's other settings do not matter to a single request.
+	transport := &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: c.limits.dial}).DialContext,
+		TLSHandshakeTimeout: c.limits.call,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
+		DisableKeepAlives:   true,
+	}
+	if c.bundle != nil {
+		path, pem, err := c.bundle()
+		if err != nil {
+			c.broken = &bundleError{path, err}
+			return
+		}
+		if pem != nil {
+			roots, err := x509.SystemCertPool()
+			if err != nil {
+				roots = x509.NewCertPool()
+			}
+			if !roots.AppendCertsFromPEM(pem) {
+				c.broken = &bundleError{path, errors.New("holds no certificate")}
+				return
+			}
+			transport.TLSClientConfig.RootCAs = roots
+		}
+	}
+	c.client = &http.Client{
+		Transport: transport, Timeout: c.limits.call,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// bundleError is a CA bundle that cannot be used.
+type bundleError struct {
+	path string
+	err  error
+}
+
+func (e *bundleError) Error() string { return fmt.Sprintf("CA bundle %q %v", e.path, e.err) }
+func (e *bundleError) Unwrap() error { return e.err }
+
+// RetryableError tells the SDK not to try again.
+func (e *bundleError) RetryableError() bool { return false }
+
+// answered returns the host that was asked last and what it answered, or nil.
+func (c *httpClient) answered() (host string, a *answer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.host, c.last
+}
+
+// body notes what is read and ends an endless one.
+type body struct {
+	io.ReadCloser
+	answer *answer
+	mu     *sync.Mutex
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a := b.answer
+	a.size += int64(n)
+	if room := maxHead - a.head.Len(); room > 0 {
+		a.head.Write(p[:min(n, room)])
+	}
+	if a.size > maxAnswer {
+		a.err = errTooLarge
+		return 0, errTooLarge
+	}
+	if err != nil && err != io.EOF {
+		a.err = err
+	}
+	return n, err
+}

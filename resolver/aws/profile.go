@@ -1,0 +1,466 @@
+package aws
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/aws-sdk-go-v2/service/signin"
+	"github.com/aws/aws-sdk-go-v2/service/sso"
+	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"ambit/resolver"
+	"ambit/resolver/secret"
+)
+
+// sharedProfile is a profile of the user's AWS configuration, or why there is
+// none.
+type sharedProfile struct {
+	config *config.SharedConfig
+	err    error
+}
+
+// profileNamed reads a profile as the SDK does. A missing one is an error that
+// wraps SharedConfigProfileNotExistError.
+func (o *opening) profileNamed(name string) (*config.SharedConfig, error) {
+	if p, ok := o.shared[name]; ok {
+		return p.config, p.err
+	}
+	configFile, credentialsFile := o.configFiles()
+	c, err := config.LoadSharedConfigProfile(context.Background(), name, func(l *config.LoadSharedConfigOptions) {
+		l.ConfigFiles, l.CredentialsFiles = []string{configFile}, []string{credentialsFile}
+	})
+	p := &sharedProfile{config: &c, err: err}
+	if err != nil {
+		p.config = nil
+	}
+	o.shared[name] = p
+	return p.config, p.err
+}
+
+func (o *opening) configFiles() (configFile, credentialsFile string) {
+	configFile, _ = o.call.Env.Lookup("AWS_CONFIG_FILE")
+	credentialsFile, _ = o.call.Env.Lookup("AWS_SHARED_CREDENTIALS_FILE")
+	if home, _ := o.call.Env.Lookup("HOME"); home != "" {
+		if configFile == "" {
+			configFile = filepath.Join(home, ".aws", "config")
+		}
+		if credentialsFile == "" {
+			credentialsFile = filepath.Join(home, ".aws", "credentials")
+		}
+	}
+	if configFile == "" {
+		configFile = config.DefaultSharedConfigFilename()
+	}
+	if credentialsFile == "" {
+		credentialsFile = config.DefaultSharedCredentialsFilename()
+	}
+	return configFile, credentialsFile
+}
+
+// activeName is the profile that the environment selects; false if none is
+// named.
+func (o *opening) activeName() (string, bool) {
+	for _, name := range []string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE"} {
+		if value, _ := o.call.Env.Lookup(name); value != "" {
+			return value, true
+		}
+	}
+	return "default", false
+}
+
+// activeProfile is the profile whose region and endpoint count where no profile
+// is asked for keys; nil if there is none.
+func (o *opening) activeProfile() (*config.SharedConfig, error) {
+	name, _ := o.activeName()
+	p, err := o.profileNamed(name)
+	// A profile that is absent or contradicts itself is not asked for keys here,
+	// and so is nobody's business; a file that nobody can read may hold the
+	// endpoint.
+	var unreadable config.SharedConfigLoadError
+	if errors.As(err, &unreadable) {
+		return nil, o.profileError(name, err, nil)
+	}
+	return p, nil
+}
+
+// source makes the step whose keys sign: a profile, another login, or what the
+// SDK's default chain would find. The profile returned gives region and
+// endpoint.
+func (o *opening) source(in resolver.Value, path []string) (*step, *config.SharedConfig, error) {
+	switch {
+	case has(in, "profile"):
+		name := text(in, "profile")
+		s, err := o.profile(name, append(path, "profile"))
+		if err != nil {
+			return nil, nil, err
+		}
+		p, err := o.profileNamed(name)
+		return s, p, err
+	case has(in, "login"):
+		s, err := o.login(in.Object["login"], append(path, "login"))
+		if err != nil {
+			return nil, nil, err
+		}
+		p, err := o.activeProfile()
+		return s, p, err
+	}
+	return o.defaultChain(path)
+}
+
+// defaultChain follows the SDK's order: keys in the environment, a web identity
+// in the environment, the active profile with all it can say, a container, an
+// instance.
+func (o *opening) defaultChain(path []string) (*step, *config.SharedConfig, error) {
+	s, err := o.environmentKeys(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if s != nil {
+		p, err := o.activeProfile()
+		return s, p, err
+	}
+	name, named := o.activeName()
+	roleARN, _ := o.call.Env.Lookup("AWS_ROLE_ARN")
+	tokenFile, _ := o.call.Env.Lookup("AWS_WEB_IDENTITY_TOKEN_FILE")
+	if roleARN != "" && tokenFile != "" {
+		p, err := o.activeProfile()
+		if err != nil {
+			return nil, nil, err
+		}
+		sessionName, _ := o.call.Env.Lookup("AWS_ROLE_SESSION_NAME")
+		s, err := o.profileWebIdentity(roleARN, sessionName, tokenFile, p, path)
+		return s, p, err
+	}
+	p, err := o.profileNamed(name)
+	var missing config.SharedConfigProfileNotExistError
+	if errors.As(err, &missing) && !named {
+		if s := o.chainStep(nil); s != nil {
+			return s, nil, nil
+		}
+		return nil, nil, &resolver.OpenError{Kind: resolver.KindRefused, Path: path, Err: err,
+			Summary: "there are no AWS keys to start from: none in the environment, and no profile \"default\"",
+			Hint:    "name a source, such as source: {profile: NAME}"}
+	}
+	if err != nil {
+		return nil, nil, o.profileError(name, err, path)
+	}
+	s, err = o.profileStep(p, path)
+	return s, p, err
+}
+
+// environmentKeys are the keys in the environment, nil if there are none.
+func (o *opening) environmentKeys(path []string) (*step, error) {
+	first := func(names ...string) string {
+		found := ""
+		for _, name := range names {
+			if value, _ := o.call.Env.Lookup(name); found == "" {
+				found = value
+			}
+		}
+		return found
+	}
+	k := keys{
+		id:     first("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"),
+		secret: secret.New(first("AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY")),
+		token:  secret.New(first("AWS_SESSION_TOKEN")),
+	}
+	// The SDK skips half a pair silently, other tools refuse it: which keys then
+	// count should not be a guess.
+	if (k.id == "") != (k.secret.Len() == 0) {
+		return nil, &resolver.OpenError{Kind: resolver.KindRefused, Path: path,
+			Summary: "the environment has only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+			Hint:    "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY"}
+	}
+	if k.id == "" {
+		return nil, nil
+	}
+	return staticStep(k, "the environment's keys", false), nil
+}
+
+// profile makes the step of a profile asked for by name.
+func (o *opening) profile(name string, path []string) (*step, error) {
+	p, err := o.profileNamed(name)
+	if err != nil {
+		return nil, o.profileError(name, err, path)
+	}
+	return o.profileStep(p, path)
+}
+
+// profileStep takes a profile apart, so that each of its steps is kept for all
+// that share it and asks the configured endpoint. What it cannot take apart it
+// leaves to the SDK whole.
+func (o *opening) profileStep(p *config.SharedConfig, path []string) (*step, error) {
+	name := fmt.Sprintf("profile %q", p.Profile)
+	var base *step
+	var err error
+	switch {
+	case p.RoleARN != "" && p.MFASerial != "":
+		return nil, noMFA(name, path)
+	case p.Source != nil && p.Source.Profile == p.Profile:
+		base = staticStep(profileKeys(p.Source), name, false)
+		if !p.Source.Credentials.HasKeys() {
+			return o.chainStep(p), nil
+		}
+	case p.Source != nil:
+		base, err = o.profileStep(p.Source, path)
+	case p.Credentials.HasKeys():
+		configFile, credentialsFile := o.configFiles()
+		o.files = append(o.files, configFile, credentialsFile)
+		base = staticStep(profileKeys(p), name, false)
+	case p.CredentialSource == "Environment":
+		if base, err = o.environmentKeys(path); base == nil && err == nil {
+			err = &resolver.OpenError{Kind: resolver.KindRefused, Path: path,
+				Summary: fmt.Sprintf("%s takes its keys from the environment, which has none", name),
+				Hint:    "export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY before you enter the directory"}
+		}
+	case p.WebIdentityTokenFile != "":
+		return o.profileWebIdentity(p.RoleARN, p.RoleSessionName, p.WebIdentityTokenFile, p, path)
+	default:
+		if s := o.chainStep(p); s != nil {
+			return s, nil
+		}
+		return nil, &resolver.OpenError{Kind: resolver.KindRefused, Path: path,
+			Summary: fmt.Sprintf("%s has no credentials", name),
+			Hint:    fmt.Sprintf("aws configure --profile %s", p.Profile)}
+	}
+	if err != nil || p.RoleARN == "" {
+		return base, err
+	}
+	r := assumedRole{roleARN: p.RoleARN, sessionName: p.RoleSessionName, externalID: p.ExternalID, duration: time.Hour, base: base}
+	if r.sessionName == "" {
+		r.sessionName = "ambit"
+	}
+	if p.RoleDurationSeconds != nil && *p.RoleDurationSeconds >= 15*time.Minute && !base.role {
+		r.duration = *p.RoleDurationSeconds
+	}
+	at, err := o.placeFor(p, p.RoleARN)
+	if err != nil {
+		return nil, err
+	}
+	s := o.assumedRoleStep(r, at, p)
+	s.source = name
+	return s, nil
+}
+
+func profileKeys(p *config.SharedConfig) keys {
+	c := p.Credentials
+	return keys{id: c.AccessKeyID, secret: secret.New(c.SecretAccessKey), token: secret.New(c.SessionToken)}
+}
+
+func (o *opening) profileWebIdentity(roleARN, sessionName, tokenFile string, p *config.SharedConfig, path []string) (*step, error) {
+	token, err := o.fileToken(tokenFile, path)
+	if err != nil {
+		return nil, err
+	}
+	if sessionName == "" {
+		sessionName = "ambit"
+	}
+	at, err := o.placeFor(p, roleARN)
+	if err != nil {
+		return nil, err
+	}
+	return o.webIdentityStep(webIdentity{roleARN: roleARN, sessionName: sessionName, duration: time.Hour, token: token}, at, p), nil
+}
+
+// chainVariables are what the SDK's chain reads of the environment beside the
+// files; a result depends on them.
+var chainVariables = []string{
+	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+	"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_DISABLED",
+	"AWS_LOGIN_CACHE_DIRECTORY",
+}
+
+// chainStep leaves a profile, or where there is none the environment, to the
+// SDK: SSO, a login session, credential_process, containers, instances. Nil
+// means that nothing of this is configured. An instance's metadata service is
+// asked only if something names it: elsewhere the question costs seconds, and
+// anybody on the network could answer it.
+func (o *opening) chainStep(p *config.SharedConfig) *step {
+	env := map[string]string{}
+	for _, name := range chainVariables {
+		if value, _ := o.call.Env.Lookup(name); value != "" {
+			env[name] = value
+		}
+	}
+	metadata := imds.ClientDisabled
+	if env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] != "" || strings.EqualFold(env["AWS_EC2_METADATA_DISABLED"], "false") ||
+		p != nil && (p.EC2IMDSEndpoint != "" || p.CredentialSource == "Ec2InstanceMetadata") {
+		metadata = imds.ClientEnabled
+	}
+	if strings.EqualFold(env["AWS_EC2_METADATA_DISABLED"], "true") {
+		metadata = imds.ClientDisabled
+	}
+	container := env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] != "" || env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] != ""
+	own := p != nil && (p.SSOSession != nil || p.SSOStartURL != "" || p.LoginSession != "" || p.CredentialProcess != "" ||
+		p.CredentialSource != "" || p.Source != nil)
+	if !own && !container && metadata == imds.ClientDisabled {
+		return nil
+	}
+	source := "the environment"
+	if p != nil {
+		source = fmt.Sprintf("profile %q", p.Profile)
+	}
+	at, placeErr := o.placeFor(p, "")
+	return &step{
+		key: keyOf(map[string]any{
+			"kind": "chain", "profile": sumOfProfile(p), "environment": env, "region": at.region, "endpoint": at.endpoint,
+		}),
+		// Whose keys a program or a login session gives is not known before.
+		source: source, role: p == nil || p.RoleARN != "" || p.CredentialProcess == "" && p.LoginSession == "", kept: true,
+		fetch: func(ctx context.Context, _ *keys) (keys, time.Duration, error) {
+			if placeErr != nil {
+				return keys{}, 0, placeErr
+			}
+			k, err := o.askChain(ctx, p, at, metadata)
+			if err != nil {
+				return keys{}, 0, o.chainError(ctx, p, source, err)
+			}
+			return k, 0, nil
+		},
+	}
+}
+
+func (o *opening) askChain(ctx context.Context, p *config.SharedConfig, at place, metadata imds.ClientEnableState) (keys, error) {
+	configFile, credentialsFile := o.configFiles()
+	client := o.newHTTPClient(p)
+	options := []func(*config.LoadOptions) error{
+		config.WithSharedConfigFiles([]string{configFile}), config.WithSharedCredentialsFiles([]string{credentialsFile}),
+		config.WithRegion(at.region), config.WithRetryer(func() sdk.Retryer { return retryer(o.limits) }),
+		config.WithEC2IMDSClientEnableState(metadata),
+		// The SDK adds a CA bundle only to a client of its own kind; the services
+		// below get ours, which follows no redirect and reads no endless answer.
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(o.limits.call)),
+		config.WithServiceOptions(func(_ string, service any) {
+			switch s := service.(type) {
+			case *sso.Options:
+				s.HTTPClient = client
+			case *ssooidc.Options:
+				s.HTTPClient = client
+			case *signin.Options:
+				s.HTTPClient = client
+			case *sts.Options:
+				s.HTTPClient = client
+				if at.endpoint != "" {
+					s.BaseEndpoint = &at.endpoint
+				}
+			}
+		}),
+		config.WithProcessCredentialOptions(func(p *processcreds.Options) { p.Timeout = o.limits.total }),
+	}
+	if p != nil {
+		options = append(options, config.WithSharedConfigProfile(p.Profile))
+	}
+	loaded, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return keys{}, err
+	}
+	c, err := loaded.Credentials.Retrieve(ctx)
+	if err != nil {
+		return keys{}, err
+	}
+	k := keys{id: c.AccessKeyID, secret: secret.New(c.SecretAccessKey), token: secret.New(c.SessionToken), role: c.SessionToken != ""}
+	if c.CanExpire {
+		k.expiration = c.Expires.UTC()
+	}
+	return k, nil
+}
+
+// chainError words what the SDK's chain says.
+func (o *opening) chainError(ctx context.Context, p *config.SharedConfig, source string, err error) error {
+	if errors.Is(err, context.Canceled) && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return context.Canceled
+	}
+	open := &resolver.OpenError{Kind: resolver.KindRefused, Err: quiet{err}}
+	var session *ssocreds.InvalidTokenError
+	var process *processcreds.ProviderError
+	switch {
+	case errors.As(err, &session) || p != nil && p.SSOSession != nil && strings.Contains(err.Error(), "cached SSO token"):
+		open.Summary = fmt.Sprintf("the SSO session of %s has ended", source)
+		open.Hint = fmt.Sprintf("aws sso login --profile %s", p.Profile)
+		key := p.SSOStartURL
+		if p.SSOSession != nil {
+			key = p.SSOSession.Name
+		}
+		if file, err := ssocreds.StandardCachedTokenFilepath(key); err == nil {
+			o.files = append(o.files, file)
+		}
+	case p != nil && p.LoginSession != "":
+		open.Summary = fmt.Sprintf("the login session of %s gave no credentials", source)
+		open.Hint = fmt.Sprintf("aws login --profile %s", p.Profile)
+	case errors.As(err, &process):
+		open.Summary = fmt.Sprintf("the credential_process of %s gave no credentials", source)
+		open.Hint = "run it by hand to see why"
+	case isTimeout(err):
+		open.Kind = resolver.KindNetwork
+		open.Summary = fmt.Sprintf("%s gave no credentials in time", source)
+		open.Hint = "check the network"
+	default:
+		open.Summary = fmt.Sprintf("%s gave no credentials", source)
+		if code, message := apiError(err); code != "" {
+			open.Summary += fmt.Sprintf(": %s: %s", clip(code, 80), clip(oneLine(message), 300))
+		}
+		if p != nil {
+			open.Hint = fmt.Sprintf("aws sts get-caller-identity --profile %s", p.Profile)
+		}
+	}
+	return open
+}
+
+// profileError words why a profile cannot be read. The SDK's own texts name
+// files and profiles, and for a syntax error the line, which may be a secret.
+func (o *opening) profileError(name string, err error, path []string) error {
+	open := &resolver.OpenError{Kind: resolver.KindRefused, Path: path, Err: quiet{err}}
+	configFile, credentialsFile := o.configFiles()
+	o.files = append(o.files, configFile, credentialsFile)
+	var missing config.SharedConfigProfileNotExistError
+	var role config.SharedConfigAssumeRoleError
+	var load config.SharedConfigLoadError
+	switch {
+	case errors.As(err, &role):
+		open.Summary = fmt.Sprintf("profile %q takes its keys from profile %q, which has none", name, role.Profile)
+		open.Hint = fmt.Sprintf("aws configure --profile %s", role.Profile)
+	case errors.As(err, &missing):
+		open.Summary = fmt.Sprintf("there is no AWS profile %q", missing.Profile)
+		open.Hint = "aws configure list-profiles"
+	case errors.As(err, &load):
+		open.Summary = fmt.Sprintf("cannot read the AWS configuration %q", load.Filename)
+		open.Hint = "aws configure list"
+	default:
+		open.Summary = fmt.Sprintf("profile %q cannot be used", name)
+		open.Hint = fmt.Sprintf("aws configure list --profile %s", name)
+	}
+	return open
+}
+
+// sumOfProfile stands for everything that a profile and those it refers to say.
+func sumOfProfile(p *config.SharedConfig) string {
+	if p == nil {
+		return ""
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // a tree of texts and numbers
+	}
+	return hash(b)
+}
+
+func sumOf(s secret.Text) string { return hash([]byte(s.Reveal())) }
+
+func hash(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,35 @@
+package aws
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// window returns when keys that were acquired now and end at expiry, both by
+// this machine's clock, are to be renewed and when they are no longer served.
+func window(acquired, expiry time.Time) (refreshAt, expiresAt time.Time) {
+	ttl := expiry.Sub(acquired)
+	return expiry.Add(-min(max(5*time.Minute, ttl/5), ttl/2)), expiry.Add(-min(time.Minute, ttl/10))
+}
+
+// brief writes a duration as people do: 1h, 12h30m, 45s.
+func brief(d time.Duration) string {
+	d = d.Round(time.Second)
+	text := d.String()
+	if d >= time.Minute {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if d >= time.Hour && strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// left is how long something still serves, for a notice.
+func left(d time.Duration) string {
+	if d >= time.Minute {
+		return brief(d.Truncate(time.Minute))
+	}
+	return fmt.Sprintf("%ds", max(0, int(d.Seconds())))
+}
