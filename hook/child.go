@@ -21,7 +21,8 @@ const noticeAfter = 300 * time.Millisecond
 // resolve runs `ambit resolve DIR` and returns the entry it prints. The child
 // has a session of its own: Ctrl-C reaches us, and we stop it with all it
 // started.
-func (r *run) resolve(ctx context.Context, dir string) (*cache.Entry, error) {
+func (r *run) resolve(dir string) (*cache.Entry, error) {
+	ctx := r.patience()
 	if len(r.p.Resolver) == 0 {
 		return nil, errors.New(`"ambit" is not installed beside "ambit-hook"`)
 	}
@@ -97,20 +98,23 @@ func (r *run) command(args ...string) *exec.Cmd {
 }
 
 // patience is a context that ends when this prompt has waited long enough, or
-// with errInterrupted when the user has.
-func (r *run) patience() (context.Context, context.CancelFunc) {
+// with errInterrupted when the user has. All of a prompt's waiting shares it; a
+// prompt that need not wait does not pay for it.
+func (r *run) patience() context.Context {
+	if r.waiting != nil {
+		return r.waiting
+	}
 	timeout := r.settings.Timeout
 	if timeout <= 0 {
 		timeout = DefaultTimeout
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
-	timer := time.AfterFunc(timeout, func() { cancel(context.DeadlineExceeded) })
+	r.waiting = ctx
+	interrupt := r.p.Interrupt()
+	time.AfterFunc(timeout, func() { cancel(context.DeadlineExceeded) })
 	go func() {
-		select {
-		case <-r.p.Interrupt:
-			cancel(errInterrupted)
-		case <-ctx.Done():
-		}
+		<-interrupt
+		cancel(errInterrupted)
 	}()
-	return ctx, func() { timer.Stop(); cancel(nil) }
+	return ctx
 }

@@ -159,7 +159,7 @@ func (s *terminal) askHere() (status int, stderr string) {
 	var out, errs bytes.Buffer
 	status = Run(Process{
 		Shell: shells.Bash, Env: s.env.List(), UID: s.uid, GID: os.Getegid(), Now: func() time.Time { return s.now },
-		Stdout: &out, Stderr: &errs, Resolver: []string{os.Args[0]}, Interrupt: s.ctrlC,
+		Stdout: &out, Stderr: &errs, Resolver: []string{os.Args[0]}, Interrupt: func() <-chan os.Signal { return s.ctrlC },
 	})
 	s.answer = out.String()
 	s.lines, s.check = nil, map[string]string{}

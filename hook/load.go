@@ -15,8 +15,8 @@ import (
 
 // load finds the entry of an allowed file and says what it means for this
 // shell. The only error is errInterrupted.
-func (r *run) load(ctx context.Context, a *answer, record *Record, contents []Content) error {
-	e, until, err := r.entry(ctx, record, contents)
+func (r *run) load(a *answer, record *Record, contents []Content) error {
+	e, until, err := r.entry(record, contents)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func wantedOf(e *cache.Entry, now int64) wanted {
 
 // entry returns the entry that holds now, from the cache if it can, and when to
 // ask again. A failure is an entry too.
-func (r *run) entry(ctx context.Context, record *Record, contents []Content) (e *cache.Entry, until int64, err error) {
+func (r *run) entry(record *Record, contents []Content) (e *cache.Entry, until int64, err error) {
 	key := cache.EntryKey(record.Dir, record.Closure, r.env[storesVar])
 	now := r.now.Unix()
 	kept := func() *cache.Entry {
@@ -119,6 +119,7 @@ func (r *run) entry(ctx context.Context, record *Record, contents []Content) (e 
 		return e, e.Failure.RetryAt, nil
 	}
 
+	ctx := r.patience()
 	unlock, err := r.cache.Lock(ctx, key, func() bool { e = kept(); return settled(e) })
 	switch {
 	case errors.Is(context.Cause(ctx), errInterrupted):
@@ -127,7 +128,7 @@ func (r *run) entry(ctx context.Context, record *Record, contents []Content) (e 
 		return e, r.next(e, record.Dir), nil
 	case err == nil:
 		defer unlock()
-		e, err = r.resolve(ctx, record.Dir)
+		e, err = r.resolve(record.Dir)
 		if err == nil && e.Dir == record.Dir {
 			return e, r.next(e, record.Dir), nil
 		}
@@ -229,7 +230,7 @@ func holds(e *cache.Entry, contents []Content) bool {
 			}
 			continue
 		}
-		b, _, err := safefile.Read(w.Path)
+		b, err := safefile.Read(w.Path)
 		switch {
 		case w.Absent && errors.Is(err, fs.ErrNotExist):
 		case w.Absent || err != nil || cache.Digest(b) != w.Digest:

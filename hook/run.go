@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -24,8 +25,8 @@ type Process struct {
 	Now       func() time.Time
 	Stdout    io.Writer // what the shell evaluates: one write, or none
 	Stderr    io.Writer
-	Resolver  []string         // the command line of `ambit`, to which arguments are added; nil if there is none
-	Interrupt <-chan os.Signal // Ctrl-C, a closed terminal
+	Resolver  []string                // the command line of `ambit`, to which arguments are added; nil if there is none
+	Interrupt func() <-chan os.Signal // begins to listen for Ctrl-C and a closed terminal
 }
 
 // run is the work of one prompt.
@@ -40,6 +41,7 @@ type run struct {
 	session  *Session // nil: none
 	baseline Environ  // the environment without anything of ours
 	now      time.Time
+	waiting  context.Context // see patience
 }
 
 // answer is what a prompt comes to.
@@ -137,15 +139,13 @@ func (r *run) decide(stale bool, keyErr error) (*answer, error) {
 		return a, nil
 	}
 
-	ctx, stop := r.patience()
-	defer stop()
 	trust := NewTrust(r.places, r.p.UID)
 	record := trust.Record(found.Dir)
 	verdict, contents := record.Check()
 	if stale || (verdict == Unknown || verdict == Changed) && r.trusts(found.Dir) {
 		// The resolver renews the settings, and the record of a directory that
 		// they trust. What it resolves is in the cache for the next step.
-		if _, err := r.resolve(ctx, found.Dir); errors.Is(err, errInterrupted) {
+		if _, err := r.resolve(found.Dir); errors.Is(err, errInterrupted) {
 			return nil, err
 		}
 		r.settings, _ = LoadSettings(r.cache, r.places, r.p.UID)
@@ -167,7 +167,7 @@ func (r *run) decide(stale bool, keyErr error) (*answer, error) {
 		a.say = append(a.say, r.blocked(found, verdict)...)
 		return a, nil
 	}
-	return a, r.load(ctx, a, record, contents)
+	return a, r.load(a, record, contents)
 }
 
 func (r *run) find() Found {

@@ -7,14 +7,15 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
 
 	"ambit/resolver/cache"
+	"ambit/resolver/safefile"
 )
 
 // maxState is the most bytes that [StateVar] may have: with more the shell
@@ -41,7 +42,7 @@ func LoadKeys(p Places, uid int) (*Keys, error) {
 		return nil, errors.New("there is no home directory to keep the session key in")
 	}
 	path := filepath.Join(p.State, "key")
-	b, _, err := cache.ReadPrivate(path, uid)
+	b, _, err := safefile.ReadPrivate(path, uid)
 	if errors.Is(err, fs.ErrNotExist) {
 		b, err = makeKeys(path, uid)
 	}
@@ -70,7 +71,7 @@ func makeKeys(path string, uid int) ([]byte, error) {
 	}
 	b := make([]byte, 64)
 	_, _ = rand.Read(b) // never fails
-	temp := path + "-" + tempName()
+	temp := fmt.Sprintf("%s-%016x", path, mathrand.Uint64())
 	if err := cache.WritePrivate(temp, b); err != nil {
 		return nil, err
 	}
@@ -79,15 +80,9 @@ func makeKeys(path string, uid int) ([]byte, error) {
 		err = rerr
 	}
 	if errors.Is(err, fs.ErrExist) {
-		b, _, err = cache.ReadPrivate(path, uid)
+		b, _, err = safefile.ReadPrivate(path, uid)
 	}
 	return b, err
-}
-
-func tempName() string {
-	var id [8]byte
-	_, _ = rand.Read(id[:]) // never fails
-	return hex.EncodeToString(id[:])
 }
 
 // Hash is a keyed hash of a variable's value. It lets us tell our value from

@@ -8,6 +8,7 @@ import (
 
 	"ambit/resolver/cache"
 	"ambit/resolver/cache/wire"
+	"ambit/resolver/safefile"
 )
 
 const settingsSchema = "ambit settings 1"
@@ -57,7 +58,7 @@ func LoadSettings(d *cache.Dir, places Places, uid int) (s Settings, stale bool)
 	if d == nil {
 		return Settings{}, true
 	}
-	b, _, err := cache.ReadPrivate(filepath.Join(d.Path(), "settings"), uid)
+	b, _, err := safefile.ReadPrivate(filepath.Join(d.Path(), "settings"), uid)
 	if err != nil {
 		return Settings{}, true
 	}

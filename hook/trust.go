@@ -104,7 +104,7 @@ func (t Trust) read(path string) *Record {
 	if info, err := os.Lstat(t.dir); err != nil || !info.IsDir() || info.Mode().Perm()&0o022 != 0 {
 		return nil
 	}
-	b, _, err := cache.ReadPrivate(path, t.uid)
+	b, _, err := safefile.ReadPrivate(path, t.uid)
 	if err != nil {
 		return nil
 	}
@@ -204,7 +204,7 @@ func read(was Link) (Content, error) {
 			return c, ErrUnreadable
 		}
 	}
-	b, _, err := safefile.Read(was.Path)
+	b, err := safefile.Read(was.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		c.Absent = true

@@ -42,10 +42,6 @@ func run(args []string) int {
 		fmt.Fprintf(os.Stderr, "ambit: error: %v\n", err)
 		return 2
 	}
-	// A file size limit is an error like a full disk, not a death.
-	signal.Ignore(syscall.SIGXFSZ)
-	interrupt := make(chan os.Signal, 1)
-	signal.Notify(interrupt, os.Interrupt, syscall.SIGHUP, syscall.SIGTERM)
 	return hook.Run(hook.Process{
 		Shell: shell, Env: os.Environ(), UID: os.Geteuid(), GID: os.Getegid(), Now: time.Now,
 		Stdout: os.Stdout, Stderr: os.Stderr, Resolver: resolver(), Interrupt: interrupt,
@@ -63,4 +59,12 @@ func resolver() []string {
 		return nil
 	}
 	return []string{path}
+}
+
+// interrupt begins to listen. Only a prompt that waits does, for it costs as much
+// as half of the rest.
+func interrupt() <-chan os.Signal {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt, syscall.SIGHUP, syscall.SIGTERM)
+	return c
 }

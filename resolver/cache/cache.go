@@ -12,16 +12,16 @@
 package cache
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"ambit/resolver/safefile"
 )
 
 // MaxFile is the size in bytes over which nothing is read or written.
@@ -96,43 +96,14 @@ func (d *Dir) room(name string) (string, error) {
 	return path, nil
 }
 
-// ReadPrivate reads a file that only we can have written: regular, one link,
-// owned by uid, 0600, at most [MaxFile] bytes.
-func ReadPrivate(path string, uid int) ([]byte, fs.FileInfo, error) {
-	// O_NONBLOCK: a FIFO must not hold the prompt.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, nil, err
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	switch {
-	case !info.Mode().IsRegular():
-		return nil, nil, fmt.Errorf("%q is not a regular file", path)
-	case !ok || int(stat.Uid) != uid || stat.Nlink != 1 || info.Mode().Perm() != 0o600:
-		return nil, nil, fmt.Errorf("%q is not a private file", path)
-	case info.Size() > MaxFile:
-		return nil, nil, fmt.Errorf("%q is too large", path)
-	}
-	b := make([]byte, info.Size())
-	if _, err := io.ReadFull(f, b); err != nil {
-		return nil, nil, err
-	}
-	return b, info, nil
-}
-
 // read reads a file of a room; one that was made in the future is an error.
 func (d *Dir) read(room, name string, now time.Time) ([]byte, error) {
 	path := filepath.Join(d.path, room, name)
-	b, info, err := ReadPrivate(path, d.uid)
+	b, mtime, err := safefile.ReadPrivate(path, d.uid)
 	if err != nil {
 		return nil, err
 	}
-	if info.ModTime().After(now.Add(futureTolerance)) {
+	if mtime > now.Add(futureTolerance).UnixNano() {
 		return nil, fmt.Errorf("%q was made in the future", path)
 	}
 	return b, nil
@@ -144,9 +115,8 @@ func WritePrivate(path string, b []byte) (err error) {
 	if len(b) > MaxFile {
 		return fmt.Errorf("%q would be too large", path)
 	}
-	var id [8]byte
-	_, _ = rand.Read(id[:]) // never fails
-	temp := filepath.Join(filepath.Dir(path), ".new-"+hex.EncodeToString(id[:]))
+	// O_EXCL makes it ours; chance only keeps two writers from meeting.
+	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".new-%016x", rand.Uint64()))
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err

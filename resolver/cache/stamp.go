@@ -11,13 +11,15 @@ import (
 // nanosecond; shells compare watched files with it. All shells share it. It is
 // an error if the disk rounds.
 func (d *Dir) Stamp(mtime time.Time) (string, error) {
-	room, err := d.room("stamps")
-	if err != nil {
-		return "", err
+	if d == nil {
+		return "", ErrUnusable
 	}
-	path := filepath.Join(room, fmt.Sprintf("%d.%09d", mtime.Unix(), mtime.Nanosecond()))
+	path := filepath.Join(d.path, "stamps", fmt.Sprintf("%d.%09d", mtime.Unix(), mtime.Nanosecond()))
 	if info, err := os.Lstat(path); err == nil && info.ModTime().Equal(mtime) {
 		return path, nil
+	}
+	if _, err := d.room("stamps"); err != nil {
+		return "", err
 	}
 	// Whoever makes it at the same moment gives it the same mtime.
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)

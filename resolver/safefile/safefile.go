@@ -1,12 +1,14 @@
 // Package safefile opens files that somebody else may have prepared: a FIFO
 // must not hang a prompt, a sparse file must not fill the memory, and a file
 // that another user can change must not count as ours.
+//
+// It reads by system calls: package os would set up its poller for each file
+// that is opened without blocking, which a prompt would pay for.
 package safefile
 
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,63 +18,116 @@ import (
 // MaxSize is the size in bytes over which a file is refused.
 const MaxSize = 1 << 20
 
-// ErrNotRegular, ErrTooLarge and ErrForeign are why a file that exists is
-// refused.
+// ErrNotRegular, ErrTooLarge, ErrForeign and ErrNotPrivate are why a file that
+// exists is refused.
 var (
 	ErrNotRegular = errors.New("is not a regular file")
 	ErrTooLarge   = errors.New("is larger than 1 MiB")
 	ErrForeign    = errors.New("can be changed by other users")
+	ErrNotPrivate = errors.New("is not a private file")
 )
-
-// Owner is whose files count as ours: the effective user and primary group.
-type Owner struct{ UID, GID int }
 
 // Read returns the content of a regular file of at most [MaxSize] bytes, read
 // once from one descriptor. It follows symbolic links.
-func Read(path string) ([]byte, fs.FileInfo, error) {
+func Read(path string) ([]byte, error) {
+	b, _, err := read(path, 0, func(*syscall.Stat_t) error { return nil })
+	return b, err
+}
+
+// ReadPrivate reads a file that only the user can have written: not a symbolic
+// link, one name, owned by uid, 0600. It returns the file's mtime in nanoseconds
+// since the Unix epoch as well.
+func ReadPrivate(path string, uid int) (b []byte, mtime int64, err error) {
+	return read(path, syscall.O_NOFOLLOW, func(stat *syscall.Stat_t) error {
+		if int(stat.Uid) != uid || stat.Nlink != 1 || stat.Mode&0o7777 != 0o600 {
+			return ErrNotPrivate
+		}
+		return nil
+	})
+}
+
+func read(path string, flag int, check func(*syscall.Stat_t) error) (b []byte, mtime int64, err error) {
+	defer func() {
+		if err != nil {
+			b, err = nil, &fs.PathError{Op: "read", Path: path, Err: err}
+		}
+	}()
 	// O_NONBLOCK: opening a FIFO without a writer would wait for one.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	flag |= syscall.O_RDONLY | syscall.O_NONBLOCK | syscall.O_NOCTTY | syscall.O_CLOEXEC
+	fd, err := again(func() (int, error) { return syscall.Open(path, flag, 0) })
 	if err != nil {
-		return nil, nil, err
+		return nil, 0, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	defer syscall.Close(fd)
+	var stat syscall.Stat_t
+	if _, err := again(func() (int, error) { return 0, syscall.Fstat(fd, &stat) }); err != nil {
+		return nil, 0, err
+	}
 	switch {
-	case err != nil:
-		return nil, nil, err
-	case !info.Mode().IsRegular():
-		return nil, nil, ErrNotRegular
-	case info.Size() > MaxSize:
-		return nil, nil, ErrTooLarge
+	case stat.Mode&syscall.S_IFMT != syscall.S_IFREG:
+		return nil, 0, ErrNotRegular
+	case stat.Size > MaxSize:
+		return nil, 0, ErrTooLarge
+	}
+	if err := check(&stat); err != nil {
+		return nil, 0, err
 	}
 	// The size of a file that grows, or that /proc makes up, is no bound.
-	b, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
-	if err != nil {
-		return nil, nil, err
+	b = make([]byte, stat.Size+1)
+	for n := 0; ; {
+		got, err := again(func() (int, error) { return syscall.Read(fd, b[n:]) })
+		switch {
+		case err != nil:
+			return nil, 0, err
+		case got == 0:
+			return b[:n], mtimeOf(&stat), nil
+		}
+		if n += got; n > MaxSize {
+			return nil, 0, ErrTooLarge
+		}
+		if n == len(b) {
+			b = append(b, make([]byte, max(len(b), 512))...)
+		}
 	}
-	if len(b) > MaxSize {
-		return nil, nil, ErrTooLarge
-	}
-	return b, info, nil
 }
+
+// again repeats a system call that a signal interrupted.
+func again(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		if !errors.Is(err, syscall.EINTR) {
+			return n, err
+		}
+	}
+}
+
+// Owner is whose files count as ours: the effective user and primary group.
+type Owner struct{ UID, GID int }
 
 // Check returns an error that wraps [ErrForeign] unless the file and the
 // directory it lies in belong to the owner or to root and only they can write
 // to them. Links are followed: the directories of the link and of what it
 // points to both count.
 func (o Owner) Check(path string) error {
-	info, err := os.Stat(path)
+	info, err := os.Lstat(path)
 	if err != nil {
 		return err
+	}
+	dirs := []string{filepath.Dir(path)}
+	if info.Mode()&fs.ModeSymlink != 0 {
+		if info, err = os.Stat(path); err != nil {
+			return err
+		}
+		real, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			return err
+		}
+		dirs = append(dirs, filepath.Dir(real))
 	}
 	if err := o.ours(path, info); err != nil {
 		return err
 	}
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return err
-	}
-	for _, dir := range []string{filepath.Dir(path), filepath.Dir(real)} {
+	for _, dir := range dirs {
 		info, err := os.Stat(dir)
 		if err != nil {
 			return err

@@ -7,7 +7,6 @@ package secret
 import (
 	"fmt"
 	"io"
-	"log/slog"
 )
 
 // Redacted is what stands for a secret wherever one would be shown.
@@ -45,11 +44,9 @@ func (t Text) String() string { return Redacted }
 // GoString implements [fmt.GoStringer].
 func (t Text) GoString() string { return Redacted }
 
-// LogValue implements [slog.LogValuer].
-func (t Text) LogValue() slog.Value { return slog.StringValue(Redacted) }
-
 // MarshalJSON implements json.Marshaler; it never fails.
 func (t Text) MarshalJSON() ([]byte, error) { return []byte(`"` + Redacted + `"`), nil }
 
-// MarshalText implements encoding.TextMarshaler; it never fails.
+// MarshalText implements encoding.TextMarshaler; it never fails. With
+// MarshalJSON it also serves slog, whose import every prompt would pay for.
 func (t Text) MarshalText() ([]byte, error) { return []byte(Redacted), nil }

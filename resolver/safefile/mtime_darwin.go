@@ -1,0 +1,5 @@
+package safefile
+
+import "syscall"
+
+func mtimeOf(stat *syscall.Stat_t) int64 { return stat.Mtimespec.Nano() }
