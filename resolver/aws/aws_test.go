@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,8 +27,6 @@ type world struct {
 	env    map[string]string
 	cache  *cache.Dir
 	run    func(ctx context.Context, c resolver.Command) ([]byte, error)
-
-	shift atomic.Int64 // seconds by which this machine's clock is ahead
 }
 
 func newWorld(t *testing.T) *world {
@@ -48,7 +45,32 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.shift.Load()) * time.Second) }
+// age lets time pass for all that is kept.
+func (w *world) age(seconds int64) {
+	w.t.Helper()
+	files, err := filepath.Glob(filepath.Join(w.cache.Path(), "opens", "*"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, f := range files {
+		key := filepath.Base(f)
+		o := w.cache.Opened(key, time.Now())
+		if o == nil {
+			w.t.Fatalf("%s cannot be read", key)
+		}
+		for _, instant := range []*int64{&o.Acquired, &o.RefreshAt, &o.ExpiresAt} {
+			if *instant != 0 {
+				*instant -= seconds
+			}
+		}
+		if o.Failure != nil {
+			o.Failure.RetryAt -= seconds
+		}
+		if err := w.cache.PutOpened(key, o); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
 
 func (w *world) knobs(change func(*awstest.Knobs)) {
 	w.t.Helper()
@@ -86,7 +108,7 @@ func (w *world) openBy(p *resolver.Provider, inputs any, how call) (resolver.Ope
 	}
 	return p.Open(context.Background(), &resolver.Call{
 		Inputs: value(inputs), File: filepath.Join(w.dir, ".envrc.yaml"), Env: resolver.NewBaseline(environ),
-		Now: w.now, Patience: how.patience, Fresh: how.fresh,
+		Now: time.Now, Patience: how.patience, Fresh: how.fresh,
 	})
 }
 
@@ -261,7 +283,9 @@ func TestOIDCTokenRefused(t *testing.T) {
 		{"expired", obj{"file": "t"}, func(w *world) { w.write("t", past) }, "has expired 1m ago", resolver.KindRefused},
 		{"no variable", obj{"env": "NOT_SET"}, nil, "variable NOT_SET: is not set", resolver.KindRefused},
 		{"command fails", obj{"command": []any{"x"}}, func(w *world) {
-			w.run = func(context.Context, resolver.Command) ([]byte, error) { return []byte(canary), errors.New("exit status 3") }
+			w.run = func(context.Context, resolver.Command) ([]byte, error) {
+				return []byte(canary), errors.New("exit status 3")
+			}
 		}, "exit status 3", resolver.KindRefused},
 		{"login", obj{"login": "work"}, nil, "not supported yet", resolver.KindLogin},
 		{"nothing", nil, nil, "AWS_WEB_IDENTITY_TOKEN_FILE is not set", resolver.KindLogin},

@@ -49,6 +49,7 @@ type Server struct {
 
 	listening sync.Mutex // serialises opening and closing the endpoint
 	endpoint  *http.Server
+	listener  net.Listener
 
 	mu       sync.Mutex
 	knobs    Knobs
@@ -109,8 +110,7 @@ func (s *Server) Close() {
 	s.listening.Lock()
 	defer s.listening.Unlock()
 	if s.endpoint != nil {
-		_ = s.endpoint.Close()
-		s.endpoint = nil
+		s.stop()
 	}
 	_ = s.control.Close()
 }
@@ -170,8 +170,16 @@ func (s *Server) clock() time.Time {
 // s.listening.
 func (s *Server) serve(l net.Listener) {
 	srv := &http.Server{Handler: s.faults(s.parts())}
-	s.endpoint = srv
+	s.endpoint, s.listener = srv, l
 	go func() { _ = srv.Serve(l) }() // ends with Close or the outage
+}
+
+// stop closes the port and cuts what is open. The caller holds s.listening.
+func (s *Server) stop() {
+	// The listener too: a server that was not yet serving does not know it.
+	_ = s.listener.Close()
+	_ = s.endpoint.Close()
+	s.endpoint, s.listener = nil, nil
 }
 
 // parts is the endpoint's table: each part of AWS registers its paths here, in

@@ -95,9 +95,7 @@ func (s *Server) follow(o Outage) error {
 	defer s.listening.Unlock()
 	switch {
 	case o == Refused && s.endpoint != nil:
-		err := s.endpoint.Close()
-		s.endpoint = nil
-		return err
+		s.stop()
 	case o != Refused && s.endpoint == nil:
 		u, err := url.Parse(s.URL)
 		if err != nil {
