@@ -22,6 +22,13 @@ type Provider struct {
 	// OwnCache is set by a provider that keeps what it opened by itself
 	// (aws-login, by step); the others' results are kept by the resolver.
 	OwnCache bool
+
+	// Local is set by a provider that only looks at this machine (env, file):
+	// what it opens has no times and is never kept, but what it read is watched.
+	Local bool
+
+	// Context is set by a provider that depends on Call.Root and Call.Current.
+	Context bool
 }
 
 // Call is one open.
@@ -44,6 +51,8 @@ type Opened struct {
 	Files      []string          // files read, absolute: their change is a reason to open again
 	Notices    []string          // said once, when the environment is loaded
 	Credential *cache.Credential // what `status` and `whoami` tell about a login
+
+	noCache bool // `ttl: 0s`
 }
 
 // Patience says who waits for an open, and so how long and how often it may try.

@@ -17,4 +17,5 @@ type Schema struct {
 	Pattern    string   // of a string: a regular expression that must match all of it
 	PatternSay string   // what a violation of Pattern is called, such as "a duration like 1h30m"
 	Secret     bool     // the value is secret
+	Path       bool     // of a string: a path, which the resolver makes absolute before the open
 }

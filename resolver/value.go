@@ -13,6 +13,11 @@ const (
 	Object
 )
 
+// String is the kind's name in messages and schemas.
+func (k Kind) String() string {
+	return [...]string{"null", "boolean", "number", "string", "array", "object"}[k]
+}
+
 // Value is a resolved value: one of the six kinds with the flags that spread
 // along references. Values are immutable once made and may be shared.
 type Value struct {
@@ -25,6 +30,10 @@ type Value struct {
 	Secret  bool // must not be shown; of an object or list: as a whole
 	Unknown bool // failed, was not opened or could not be decrypted
 	Pos     Position
+
+	from   []*opened // the opens whose results flowed into this value itself, not into its parts
+	whole  *opened   // set on the undivided result of an open
+	weight int       // about how many bytes the value is written out; 0: not counted yet
 }
 
 // Position is a place in a file. Line and Column count from 1, columns in code
@@ -32,4 +41,84 @@ type Value struct {
 type Position struct {
 	File         string // absolute path
 	Line, Column int
+}
+
+// hasSecret says whether the value or a part of it is secret.
+func (v Value) hasSecret() bool {
+	if v.Secret {
+		return true
+	}
+	for _, item := range v.List {
+		if item.hasSecret() {
+			return true
+		}
+	}
+	for _, item := range v.Object {
+		if item.hasSecret() {
+			return true
+		}
+	}
+	return false
+}
+
+// hasUnknown says whether the value or a part of it is unknown.
+func (v Value) hasUnknown() bool {
+	if v.Unknown {
+		return true
+	}
+	for _, item := range v.List {
+		if item.hasUnknown() {
+			return true
+		}
+	}
+	for _, item := range v.Object {
+		if item.hasUnknown() {
+			return true
+		}
+	}
+	return false
+}
+
+// origins returns the opens whose results flowed into the value or a part.
+func (v Value) origins() []*opened {
+	out := v.from
+	for _, item := range v.List {
+		out = union(out, item.origins())
+	}
+	for _, item := range v.Object {
+		out = union(out, item.origins())
+	}
+	return out
+}
+
+// size is about the number of bytes of the value written out.
+func (v Value) size() int {
+	if v.weight != 0 {
+		return v.weight
+	}
+	n := len(v.Text) + 2
+	for _, item := range v.List {
+		n += item.size() + 1
+	}
+	for key, item := range v.Object {
+		n += len(key) + 3 + item.size()
+	}
+	return n
+}
+
+// union merges two short sets.
+func union(a, b []*opened) []*opened {
+	if len(a) == 0 {
+		return b
+	}
+next:
+	for _, o := range b {
+		for _, seen := range a {
+			if seen == o {
+				continue next
+			}
+		}
+		a = append(a[:len(a):len(a)], o) // a is shared: never write behind it
+	}
+	return a
 }

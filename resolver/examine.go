@@ -1,0 +1,59 @@
+package resolver
+
+import (
+	"context"
+)
+
+// Check evaluates every value of every file and opens nothing, runs nothing.
+func (p *Program) Check(ctx context.Context, opt Options) []Diagnostic {
+	ev := newEvaluator(ctx, p, opt, modeCheck)
+	ev.diags = append(ev.diags, p.diags...)
+	ev.pass++
+	for _, env := range p.envs {
+		if env.doc.values != nil {
+			ev.force(ev.cell(env.doc.values))
+		}
+	}
+	ev.force(ev.root(p.root))
+	set, _ := ev.exports()
+	ev.path()
+	ev.bounds(set)
+	return p.sorted(ev.diags)
+}
+
+// Open computes one value and opens what it needs; with path "" it is the
+// merged result, with everything in it opened. With an error among the
+// diagnostics the value is unknown.
+func (p *Program) Open(ctx context.Context, opt Options, path string) (Value, []Diagnostic) {
+	ev := newEvaluator(ctx, p, opt, modeEvaluate)
+	ev.diags = append(ev.diags, p.diags...)
+	unknown := Value{Unknown: true}
+	if hasErrors(ev.diags) {
+		return unknown, p.sorted(ev.diags)
+	}
+	var accessors []accessor
+	if path != "" {
+		var bad *textError
+		if accessors, _, bad = parsePath(path, 0, false); bad != nil {
+			return unknown, []Diagnostic{{Summary: "invalid path: " + bad.summary}}
+		}
+	}
+	v := unknown
+	ev.run(func() bool {
+		c := ev.root(p.root)
+		if accessors != nil {
+			sh := ev.walk(step{env: p.root}, c, accessors)
+			if sh.kind == shapePending {
+				return false
+			}
+			c = &cell{state: done, shape: sh}
+		}
+		var ready bool
+		v, ready = ev.force(c)
+		return ready
+	})
+	if hasErrors(ev.diags) {
+		return unknown, p.sorted(ev.diags)
+	}
+	return v, p.sorted(ev.diags)
+}

@@ -1,0 +1,23 @@
+package resolver
+
+import "time"
+
+// The limits of the language. Going over one is an error that names it and the
+// place, before anything is changed.
+const (
+	MaxFile         = 1 << 20 // bytes of a file
+	maxClosureBytes = 4 << 20
+	maxClosureFiles = 256
+	maxImportDepth  = 128
+	maxNodes        = 20_000 // YAML nodes of a file
+	maxNesting      = 64     // of YAML and JSON
+	maxReferences   = 256    // references in a row
+	maxComputed     = 1 << 20
+	maxAllComputed  = 16 << 20
+	maxOutput       = 1 << 20   // of a provider
+	MaxVariable     = 64 << 10  // bytes of a variable's value
+	MaxFileValue    = 1 << 20   // bytes of a value of `files`
+	MaxChange       = 256 << 10 // bytes of all names and values of a load
+	maxOpens        = 8         // opens at once
+	maxDuration     = 100 * 365 * 24 * time.Hour
+)
