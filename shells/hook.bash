@@ -1,4 +1,6 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2015,SC2016,SC2154
+# SC2015: A && B || C is meant. SC2016: text for later stays as it is. SC2154: the
+# rendered text assigns.
 #
 # ambit's hook for bash. A line above has set __ambit_bin, the list of words that
 # is the command to run. Written for bash 3.2 and later: older parsers reject
@@ -38,26 +40,9 @@ __ambit_set() {
   __ambit_unset "$1" && \builtin export "$1=$2"
 }
 
-# Is surely nothing different? No fork, no value printed. The proof is groups of
-# twelve words: four times file and stamp, four paths that must not exist. Without
-# a file a stamp is newer, so -e decides where both are gone.
-__ambit_same() {
-  [[ . -ef ${PWD-} ]] || \builtin return
-  if [[ $PWD == "${__ambit_pwd-}" ]]; then
-    [[ ${AMBIT_STATE:+x} == "$__ambit_held" && ${AMBIT_STORES+x}${AMBIT_STORES-} == "$__ambit_stores" ]] &&
-      [[ -z $__ambit_until || ( -n ${EPOCHSECONDS-} && $EPOCHSECONDS -lt $__ambit_until ) ]] || \builtin return
-    [[ -z ${__ambit_seen-} ]] || __ambit_unchanged "${__ambit_seen[@]}" || \builtin return
-    \builtin set -- "${__ambit_proof[@]}"
-    while [[ -e $1 && ! $1 -nt $2 && ! $1 -ot $2 && -e $3 && ! $3 -nt $4 && ! $3 -ot $4 &&
-      -e $5 && ! $5 -nt $6 && ! $5 -ot $6 && -e $7 && ! $7 -nt $8 && ! $7 -ot $8 &&
-      ! -e $9 && ! -e ${10} && ! -e ${11} && ! -e ${12} ]]; do
-      [[ $# -gt 12 ]] || \builtin return 0
-      \builtin shift 12
-    done
-    \builtin return 1
-  fi
-  # Outside: nothing is loaded, and from here up to / there is nothing to load.
-  [[ -z ${AMBIT_STATE-} && $PWD == /* ]] || \builtin return
+# Outside: nothing is loaded, and from here up to / there is nothing to load.
+__ambit_outside() {
+  [[ -z ${AMBIT_STATE-} && ${PWD-} == /* && . -ef $PWD ]] || \builtin return
   \builtin set -- "$PWD"
   while [[ ! -e $1/.envrc.yaml ]]; do
     [[ -n $1 ]] || \builtin return 0
@@ -66,21 +51,42 @@ __ambit_same() {
   \builtin return 1
 }
 
-# Pairs of a name and what it has to be: x and its value, or nothing if unset.
-__ambit_unchanged() {
+# What few need: files and paths beyond four, as words for test; and pairs of a
+# variable's name and what it has to be, x and its value, or nothing if unset.
+__ambit_rest() {
+  [[ -z ${__ambit_proof-} ]] || \builtin test "${__ambit_proof[@]}" || \builtin return
+  [[ -n ${__ambit_seen-} ]] || \builtin return 0
+  \builtin set -- "${__ambit_seen[@]}"
   while [[ $# -gt 0 ]]; do
     [[ ${!1+x}${!1-} == "$2" ]] || \builtin return
     \builtin shift 2
   done
 }
 
+# Is surely nothing different? Then no fork, and no value is printed: four files f
+# that are as old as their stamps s, four paths a that do not exist. Variables by
+# name, because a list costs half as much again. A file is newer than a stamp that
+# is gone; -e decides where both are. A clock that is not there (bash before 5)
+# means: run whenever there is a deadline.
 __ambit_hook() {
   \builtin set -- "$?"
   case $- in *x*)
     # bash before 4.4 has no local -
     { \builtin local - || \builtin set -- "$1" x; \builtin set +x; } 2>/dev/null ;;
   esac
-  __ambit_same || __ambit_run
+  if [[ ${PWD-} == "${__ambit_pwd-}" ]]; then
+    [[ . -ef $PWD && ${AMBIT_STATE:+x} == "$__ambit_held" &&
+      ${AMBIT_STORES+x}${AMBIT_STORES-} == "$__ambit_stores" &&
+      ( -z $__ambit_until || ( -n ${EPOCHSECONDS-} && $EPOCHSECONDS -lt $__ambit_until ) ) &&
+      -e $__ambit_f1 && ! $__ambit_f1 -nt $__ambit_s1 && ! $__ambit_f1 -ot $__ambit_s1 &&
+      -e $__ambit_f2 && ! $__ambit_f2 -nt $__ambit_s2 && ! $__ambit_f2 -ot $__ambit_s2 &&
+      -e $__ambit_f3 && ! $__ambit_f3 -nt $__ambit_s3 && ! $__ambit_f3 -ot $__ambit_s3 &&
+      -e $__ambit_f4 && ! $__ambit_f4 -nt $__ambit_s4 && ! $__ambit_f4 -ot $__ambit_s4 &&
+      ! -e $__ambit_a1 && ! -e $__ambit_a2 && ! -e $__ambit_a3 && ! -e $__ambit_a4 ]] &&
+      { [[ -z ${__ambit_proof-}${__ambit_seen-} ]] || __ambit_rest; } || __ambit_run
+  else
+    __ambit_outside || __ambit_run
+  fi
   [[ -z ${2-} ]] || \builtin set -x
   \builtin return "$1"
 }
@@ -95,8 +101,7 @@ __ambit_run() {
   \builtin return 0
 }
 
-# From here on the check is off until an answer is applied whole. A clock that is
-# not there (bash before 5) means: run whenever there is a deadline.
+# The check is off until an answer is applied whole.
 __ambit_apply() {
   \builtin local __ambit_o
   __ambit_pwd='' __ambit_dead=''
@@ -141,7 +146,6 @@ __ambit_guard() {
   else
     [[ -n ${__ambit_debug-} ]] || \builtin return 0
   fi
-  # shellcheck disable=SC2016 # evaluated later
   __ambit_top='__ambit_retrap "$(\builtin trap -p DEBUG)" && \builtin trap -- "$__ambit_o" DEBUG'
 }
 
@@ -167,6 +171,7 @@ __ambit_retrap() {
 }
 
 __ambit_trap() {
+  case $- in *x*) { \builtin local - && \builtin set +x; } 2>/dev/null ;; esac
   __ambit_before
   \builtin return "$1"
 }
@@ -179,7 +184,6 @@ __ambit_install() {
     \builtin return 0
   fi
   case " ${PROMPT_COMMAND[*]-} " in *__ambit_hook*) \builtin return 0 ;; esac
-  # shellcheck disable=SC2016 # evaluated at each prompt
   case ${BASH_VERSINFO[0]}.${BASH_VERSINFO[1]} in
   [0-4].*|5.0)
     PROMPT_COMMAND='__ambit_hook; __ambit_rc=$?; \builtin eval "${__ambit_top-}"; __ambit_status "$__ambit_rc"'${PROMPT_COMMAND:+$'\n'$PROMPT_COMMAND}
@@ -198,7 +202,7 @@ __ambit_status() { \builtin return "$1"; }
 __ambit_install
 \builtin unset -f __ambit_install
 # set -a would have exported them all
-\builtin export -nf __ambit_unset __ambit_set __ambit_same __ambit_unchanged __ambit_hook __ambit_run \
+\builtin export -nf __ambit_unset __ambit_set __ambit_outside __ambit_rest __ambit_hook __ambit_run \
   __ambit_apply __ambit_before __ambit_now __ambit_guard __ambit_retrap __ambit_trap __ambit_status
 
 ;;

@@ -11,54 +11,63 @@ if builtin status is-interactive
         __ambit_watched __ambit_proof __ambit_absent __ambit_seen __ambit_later
     builtin set -gu __ambit_bin $__ambit_bin
 
-    # Is surely nothing different? No fork, no value printed. __ambit_watched are
-    # files and stamps, all of which have to exist, __ambit_absent are paths none of
-    # which may, and __ambit_proof is true if a file is newer or older than its
-    # stamp. `path is` costs a third of what test does for the same paths.
+    # Is surely nothing different? No fork, no value printed. __ambit_held counts
+    # which of AMBIT_STATE (2) and AMBIT_STORES (1) are unset, and goes on with the
+    # value of the second. __ambit_watched are files that have to exist, __ambit_absent
+    # paths that may not, and __ambit_proof is true if a file is newer or older than
+    # its stamp: a file is newer than a stamp that is gone.
     if builtin path mtime -R -- / >/dev/null 2>&1
-        function __ambit_same
-            if builtin test . -ef "$PWD" -a "$PWD" = "$__ambit_pwd"
-                builtin set -q AMBIT_STATE; and builtin set -l held x; or builtin set -l held
-                builtin set -q AMBIT_STORES; and builtin set held $held"x$AMBIT_STORES"
-                builtin test "$held" = "$__ambit_held"; or return
-                builtin set -q __ambit_seen[1]; and begin
-                    __ambit_unchanged $__ambit_seen; or return
-                end
-                builtin path is -v -- $__ambit_watched; and return 1
-                builtin path is -- $__ambit_absent; and return 1
-                builtin test $__ambit_proof; and return 1
-                builtin test -z "$__ambit_life"; or __ambit_younger $__ambit_life
+        function __ambit_hook --on-event fish_prompt
+            builtin set -l fish_trace
+            builtin set -q AMBIT_STATE AMBIT_STATE AMBIT_STORES
+            builtin test "$status$AMBIT_STORES" = "$__ambit_held" -a "$PWD" = "$__ambit_pwd" -a . -ef "$PWD"
+            and not builtin path is -v -- $__ambit_watched
+            and not builtin path is -- $__ambit_absent
+            and not builtin test $__ambit_proof
+            or begin
+                __ambit_outside; or __ambit_run
                 return
             end
-            builtin set -q AMBIT_STATE; and return 1
-            builtin test . -ef "$PWD"; or return
-            __ambit_outside
+            builtin set -q __ambit_seen[1]; and not __ambit_unchanged $__ambit_seen; and begin
+                __ambit_run
+                return
+            end
+            builtin set -q __ambit_life[1]; or return
+            # fish has no clock but the age of a file; a pipe into read is cheaper than
+            # a command substitution
+            builtin path mtime -R -- $__ambit_generation | builtin read -l age
+            and builtin test "$age" -lt $__ambit_life
+            or __ambit_run
         end
     else
-        function __ambit_same
-            return 1
+        function __ambit_hook --on-event fish_prompt
+            builtin set -l fish_trace
+            __ambit_run
         end
     end
 
     # Nothing is loaded: is there nothing to load from here up to / either? Then the
     # check is armed without the command.
     function __ambit_outside
+        builtin set -q AMBIT_STATE; and return 1
+        builtin test . -ef "$PWD"; or return
         # a directory's name with a newline would be split at it
         builtin string match -q '*'\n'*' -- "$PWD"; and return 1
         builtin set -l IFS \n
         builtin set -l files
         builtin set -l directory
         for part in (builtin string split / -- "$PWD")
-            builtin set directory $directory$part/
-            builtin set -a files $directory.envrc.yaml
+            builtin set directory "$directory$part/"
+            builtin set -a files "$directory.envrc.yaml"
         end
         builtin path is -- $files; and return 1
-        builtin set -q AMBIT_STORES; and builtin set -g __ambit_held "x$AMBIT_STORES"; or builtin set -g __ambit_held ''
-        builtin set -g __ambit_seen
+        builtin set -q AMBIT_STATE AMBIT_STATE AMBIT_STORES
+        builtin set -g __ambit_held "$status$AMBIT_STORES"
         builtin set -g __ambit_watched
-        builtin set -g __ambit_proof
-        builtin set -g __ambit_life
         builtin set -g __ambit_absent $files
+        builtin set -g __ambit_proof
+        builtin set -g __ambit_seen
+        builtin set -g __ambit_life
         builtin set -g __ambit_pwd $PWD
         return 0
     end
@@ -76,13 +85,6 @@ if builtin status is-interactive
         end
     end
 
-    # Is the generation file younger than so many seconds? fish has no other clock. A
-    # pipe into read is a little cheaper than a command substitution.
-    function __ambit_younger
-        builtin path mtime -R -- $__ambit_generation | builtin read -l age
-        and builtin test "$age" -ge 0 -a "$age" -lt $argv[1]
-    end
-
     # The check is off until an answer is applied whole.
     function __ambit_run
         builtin set -l IFS \n
@@ -94,22 +96,16 @@ if builtin status is-interactive
         and builtin printf '%s\n' $__ambit_o[1..-2] | builtin source
     end
 
-    function __ambit_hook --on-event fish_prompt
-        builtin set -l fish_trace
-        __ambit_same; or __ambit_run
-    end
-
     # $ambit_fish_mode says what a change of directory does before the next prompt:
     # eval_on_arrow (the default) applies it at once, eval_after_arrow before the
     # next command, disable_arrow not at all.
     function __ambit_chpwd --on-variable PWD
-        builtin set -l fish_trace
         switch "$ambit_fish_mode"
             case disable_arrow
             case eval_after_arrow
                 builtin set -g __ambit_later x
             case '*'
-                __ambit_same; or __ambit_run
+                __ambit_hook
         end
     end
 
@@ -118,9 +114,11 @@ if builtin status is-interactive
         builtin set -l fish_trace
         if builtin set -q __ambit_later
             builtin set -eg __ambit_later
-            __ambit_same; or __ambit_run
-        else if builtin test -n "$__ambit_dead"
-            __ambit_younger $__ambit_dead; or __ambit_run
+            __ambit_hook
+        else if builtin set -q __ambit_dead[1]
+            builtin path mtime -R -- $__ambit_generation | builtin read -l age
+            and builtin test "$age" -lt $__ambit_dead
+            or __ambit_run
         end
     end
 end

@@ -8,7 +8,7 @@
 if [[ -o interactive ]]; then
 
 # What was inherited from the shell around this one proves nothing.
-\builtin unset __ambit_pwd __ambit_held __ambit_dead __ambit_until __ambit_proof __ambit_stores __ambit_seen
+\builtin unset __ambit_pwd __ambit_dead
 
 # The helpers of the rendered text. Anything but a plain scalar has its own idea of
 # a value: an integer evaluates it, an array takes it as one element, typeset -u
@@ -29,28 +29,9 @@ __ambit_unset() {
   esac
 }
 
-# Is surely nothing different? No fork, no value printed. The proof is groups of
-# twelve words: four times file and stamp, four paths that must not exist. Where
-# one of two files is missing -nt and -ot are both false, so -e asks for both. The
-# clock is the prompt's: zsh/datetime would add names to the user's shell.
-__ambit_same() {
-  [[ . -ef ${PWD-} ]] || \builtin return
-  if [[ $PWD == "${__ambit_pwd-}" ]]; then
-    [[ ${AMBIT_STATE:+x} == "$__ambit_held" && ${AMBIT_STORES+x}${AMBIT_STORES-} == "$__ambit_stores" ]] &&
-      [[ -z $__ambit_until || ${(%):-%D{%s}} -lt $__ambit_until ]] || \builtin return
-    \builtin set -- "${__ambit_seen[@]}"
-    [[ $# -eq 0 ]] || __ambit_unchanged "$@" || \builtin return
-    \builtin set -- "${__ambit_proof[@]}"
-    while [[ -e $1 && -e $2 && ! $1 -nt $2 && ! $1 -ot $2 && -e $3 && -e $4 && ! $3 -nt $4 && ! $3 -ot $4 &&
-      -e $5 && -e $6 && ! $5 -nt $6 && ! $5 -ot $6 && -e $7 && -e $8 && ! $7 -nt $8 && ! $7 -ot $8 &&
-      ! -e $9 && ! -e ${10} && ! -e ${11} && ! -e ${12} ]]; do
-      [[ $# -gt 12 ]] || \builtin return 0
-      \builtin shift 12
-    done
-    \builtin return 1
-  fi
-  # Outside: nothing is loaded, and from here up to / there is nothing to load.
-  [[ -z ${AMBIT_STATE-} && $PWD == /* ]] || \builtin return
+# Outside: nothing is loaded, and from here up to / there is nothing to load.
+__ambit_outside() {
+  [[ -z ${AMBIT_STATE-} && ${PWD-} == /* && . -ef $PWD ]] || \builtin return
   \builtin set -- "$PWD"
   while [[ ! -e $1/.envrc.yaml ]]; do
     [[ -n $1 ]] || \builtin return 0
@@ -59,10 +40,13 @@ __ambit_same() {
   \builtin return 1
 }
 
-# Pairs of a name and what it has to be: x and its value, or nothing if unset.
-__ambit_unchanged() {
+# What few need: files and paths beyond four, as words for test; and pairs of a
+# variable's name and what it has to be, x and its value, or nothing if unset.
+__ambit_rest() {
   \builtin emulate -L zsh
-  while [[ $# -gt 0 ]]; do
+  (( ! $#__ambit_proof )) || \builtin test "${__ambit_proof[@]}" || \builtin return
+  \builtin set -- "${__ambit_seen[@]}"
+  while (( $# )); do
     if [[ -n ${(Pt)1-} ]]; then
       [[ x${(P)1} == "$2" ]] || \builtin return
     else
@@ -74,10 +58,28 @@ __ambit_unchanged() {
 
 # For precmd and chpwd. Not in $(cd /) nor in a completion that changes directory:
 # what is set there is lost again, or seen by nobody.
+#
+# Is surely nothing different? Then no fork, and no value is printed: four files f
+# that are as old as their stamps s, four paths a that do not exist. Where one of
+# two files is missing -nt and -ot are both false, so -e asks for both. The clock is
+# the prompt's: zsh/datetime would add names to the user's shell.
 __ambit_hook() {
   [[ $ZSH_SUBSHELL -eq 0 && -z ${compstate+x} ]] || \builtin return 0
-  [[ -o xtrace ]] && { \builtin setopt localoptions no_xtrace } 2>/dev/null
-  __ambit_same || __ambit_run
+  [[ -o xtrace ]] && { \builtin setopt localoptions no_xtrace; } 2>/dev/null
+  if [[ ${PWD-} == "${__ambit_pwd-}" ]]; then
+    [[ . -ef $PWD && ${AMBIT_STATE:+x} == "$__ambit_held" &&
+      ${AMBIT_STORES+x}${AMBIT_STORES-} == "$__ambit_stores" &&
+      ( -z $__ambit_until || ${(%):-%D{%s}} -lt $__ambit_until ) &&
+      -e $__ambit_f1 && -e $__ambit_s1 && ! $__ambit_f1 -nt $__ambit_s1 && ! $__ambit_f1 -ot $__ambit_s1 &&
+      -e $__ambit_f2 && -e $__ambit_s2 && ! $__ambit_f2 -nt $__ambit_s2 && ! $__ambit_f2 -ot $__ambit_s2 &&
+      -e $__ambit_f3 && -e $__ambit_s3 && ! $__ambit_f3 -nt $__ambit_s3 && ! $__ambit_f3 -ot $__ambit_s3 &&
+      -e $__ambit_f4 && -e $__ambit_s4 && ! $__ambit_f4 -nt $__ambit_s4 && ! $__ambit_f4 -ot $__ambit_s4 &&
+      ! -e $__ambit_a1 && ! -e $__ambit_a2 && ! -e $__ambit_a3 && ! -e $__ambit_a4 ]] &&
+      { [[ -z "${__ambit_proof[*]}${__ambit_seen[*]}" ]] || __ambit_rest; } || __ambit_run
+  else
+    __ambit_outside || __ambit_run
+  fi
+  \builtin return 0
 }
 
 # Before a typed command: has what is loaded died meanwhile? Then renew it first.
@@ -90,7 +92,7 @@ __ambit_preexec() {
 # The check is off until an answer is applied whole.
 __ambit_run() {
   { \builtin emulate -L zsh; \builtin setopt localtraps no_xtrace no_verbose no_aliases
-    \builtin trap - DEBUG ZERR } 2>/dev/null
+    \builtin trap - DEBUG ZERR; } 2>/dev/null
   \builtin local __ambit_o
   __ambit_pwd='' __ambit_dead=''
   [[ -x ${__ambit_bin[1]-} ]] || \builtin return 0

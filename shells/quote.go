@@ -28,13 +28,15 @@ func (s Shell) quoteTo(b *strings.Builder, value string) {
 // length in zsh.
 func quoteANSIC(b *strings.Builder, value string) {
 	b.WriteString("$'")
-	for i := 0; i < len(value); i++ {
-		c := value[i]
-		if plain(c) {
-			b.WriteByte(c)
-			continue
+	for rest := value; ; {
+		n := plainPrefix(rest)
+		b.WriteString(rest[:n])
+		if n == len(rest) {
+			break
 		}
+		c := rest[n]
 		b.Write([]byte{'\\', '0' + c>>6, '0' + c>>3&7, '0' + c&7})
+		rest = rest[n+1:]
 	}
 	b.WriteByte('\'')
 }
@@ -44,19 +46,36 @@ func quoteANSIC(b *strings.Builder, value string) {
 // locale (seen in BIG5-HKSCS). \X and not \x: older fish ends \x at 7F.
 func quoteFish(b *strings.Builder, value string) {
 	b.WriteByte('\'')
-	for i := 0; i < len(value); i++ {
-		c := value[i]
-		if plain(c) {
-			b.WriteByte(c)
-			continue
+	for rest := value; ; {
+		n := plainPrefix(rest)
+		b.WriteString(rest[:n])
+		if n == len(rest) {
+			break
 		}
+		c := rest[n]
 		b.Write([]byte{'\'', '\\', 'X', hexDigits[c>>4], hexDigits[c&15], '\''})
+		rest = rest[n+1:]
 	}
 	b.WriteByte('\'')
 }
 
-// plain reports whether a byte stands for itself in every quoting of every shell.
-func plain(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
-		strings.IndexByte("_./:=+,@% -", c) >= 0
+// plain holds the bytes that stand for themselves in every quoting of every shell.
+var plain = func() (t [256]bool) {
+	for _, c := range []byte("_./:=+,@% -0123456789") {
+		t[c] = true
+	}
+	for c := byte('a'); c <= 'z'; c++ {
+		t[c], t[c-'a'+'A'] = true, true
+	}
+	return t
+}()
+
+// plainPrefix is how many bytes at the start of s are plain.
+func plainPrefix(s string) int {
+	for i := 0; i < len(s); i++ {
+		if !plain[s[i]] {
+			return i
+		}
+	}
+	return len(s)
 }

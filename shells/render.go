@@ -9,10 +9,10 @@ import (
 // Sentinel is the last line of every rendered update, without its newline.
 const Sentinel = "#ambit:ok"
 
-// groupSize is how many watched files, and how many absent paths, the bash and
-// zsh hooks compare in one step; the proof is filled up to whole groups. Four is
-// the usual number: generation file, .envrc.yaml, one environment, config.yaml.
-const groupSize = 4
+// slots is how many watched files, and how many absent paths, the bash and zsh
+// hooks keep in variables of their own. Four files is the usual number: generation
+// file, .envrc.yaml, one environment, config.yaml.
+const slots = 4
 
 // Render returns the text that the shell's hook evaluates: the changes in the
 // order given, then the variables of the check, then [Sentinel]. Its length and
@@ -95,38 +95,82 @@ func (s Shell) checkTo(b *strings.Builder, c Check) {
 		s.assign(b, "held", held(c.Held))
 		s.assign(b, "stores", stores)
 		s.assignList(b, "seen", seen)
-		s.assignList(b, "proof", proof(c))
+		s.slotsTo(b, c)
 	}
 	s.assign(b, "pwd", c.Pwd)
 }
 
-// checkFish differs in two ways. One test with many words is what costs there,
-// so what `path is` can tell is kept apart; and a deadline is an age of the
-// generation file, one second less because fish's clock counts whole seconds.
-func (s Shell) checkFish(b *strings.Builder, c Check) {
-	life := func(instant int64) string {
-		if instant == 0 || c.Generation.Path == "" {
-			return ""
+// slotsTo writes the variables f1 s1 a1 … of the bash and zsh hooks, and what does
+// not fit as the words of one test command. Free slots hold the generation file
+// again, and the empty path, which never exists.
+func (s Shell) slotsTo(b *strings.Builder, c Check) {
+	files, absent := watched(c), c.Absent
+	for i := range slots {
+		f, a, n := c.Generation, "", strconv.Itoa(i+1)
+		if i < len(files) {
+			f = files[i]
 		}
-		return strconv.FormatInt(max(instant-c.GenerationTime-1, 0), 10)
+		if i < len(absent) {
+			a = absent[i]
+		}
+		s.assign(b, "f"+n, f.Path)
+		s.assign(b, "s"+n, f.Stamp)
+		s.assign(b, "a"+n, a)
 	}
-	s.assign(b, "dead", life(c.Dead))
-	s.assign(b, "generation", c.Generation.Path)
+	var proof []string
+	for _, f := range files[min(slots, len(files)):] {
+		proof = append(proof, "-e", f.Path, "-a", "-e", f.Stamp, "-a",
+			"!", f.Path, "-nt", f.Stamp, "-a", "!", f.Path, "-ot", f.Stamp, "-a")
+	}
+	for _, a := range absent[min(slots, len(absent)):] {
+		proof = append(proof, "!", "-e", a, "-a")
+	}
+	s.assignList(b, "proof", proof[:max(len(proof)-1, 0)])
+}
+
+// checkFish differs because one test with many words is what costs there: what
+// `path is` can tell is kept apart. A deadline is an age of the generation file,
+// one second less because fish's clock counts whole seconds.
+func (s Shell) checkFish(b *strings.Builder, c Check) {
+	s.assignList(b, "generation", nonEmpty(c.Generation.Path))
+	s.assignList(b, "dead", life(c, c.Dead))
 	if c.Pwd != "" {
 		stores, seen := splitSeen(c.Seen)
-		s.assign(b, "life", life(c.Until))
-		s.assign(b, "held", held(c.Held)+stores)
+		unset := 0
+		if !c.Held {
+			unset += 2
+		}
+		if stores == "" {
+			unset++
+		}
+		s.assign(b, "held", strconv.Itoa(unset)+strings.TrimPrefix(stores, "x"))
+		s.assignList(b, "life", life(c, c.Until))
 		s.assignList(b, "seen", seen)
 		var paths, differs []string
 		for _, f := range watched(c) {
-			paths = append(paths, f.Path, f.Stamp)
-			differs = append(differs, f.Path, "-nt", f.Stamp, "-o", f.Path, "-ot", f.Stamp, "-o")
+			paths = append(paths, f.Path)
+			differs = append(differs, "-o", f.Path, "-nt", f.Stamp, "-o", f.Path, "-ot", f.Stamp)
 		}
 		s.assignList(b, "watched", paths)
-		s.assignList(b, "proof", differs[:len(differs)-1])
+		s.assignList(b, "proof", differs[1:])
 		s.assignList(b, "absent", c.Absent)
 	}
 	s.assign(b, "pwd", c.Pwd)
+}
+
+// life is a deadline as a list: no word if there is none.
+func life(c Check, instant int64) []string {
+	if instant == 0 || c.Generation.Path == "" {
+		return nil
+	}
+	return []string{strconv.FormatInt(max(instant-c.GenerationTime-1, 0), 10)}
+}
+
+func nonEmpty(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
 }
 
 // armable reports whether the shells can compare every part of a check: paths
@@ -151,31 +195,6 @@ func armable(c Check) bool {
 }
 
 func watched(c Check) []File { return append([]File{c.Generation}, c.Watched...) }
-
-// proof is the flat list for bash and zsh: groups of four watched files, each
-// with its stamp, and four paths that must be absent. The last group is filled up
-// with the generation file and with the empty path, which never exists.
-func proof(c Check) []string {
-	files, absent := watched(c), c.Absent
-	var words []string
-	for len(files) > 0 || len(absent) > 0 {
-		for range groupSize {
-			f := c.Generation
-			if len(files) > 0 {
-				f, files = files[0], files[1:]
-			}
-			words = append(words, f.Path, f.Stamp)
-		}
-		for range groupSize {
-			p := ""
-			if len(absent) > 0 {
-				p, absent = absent[0], absent[1:]
-			}
-			words = append(words, p)
-		}
-	}
-	return words
-}
 
 // splitSeen sets AMBIT_STORES apart, which every check reads, from the pairs of
 // name and expected value that only some need. A value is "x" and itself; an
