@@ -15,6 +15,7 @@ import (
 	"ambit/resolver"
 	"ambit/resolver/aws/awstest"
 	"ambit/resolver/cache"
+	"ambit/resolver/exec"
 )
 
 const devRole = "arn:aws:iam::123456789012:role/dev"
@@ -31,14 +32,14 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir()}
+	w := &world{t: t, dir: t.TempDir(), run: exec.Run}
 	s, err := awstest.Start(awstest.Options{Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
 	w.server = s
-	w.env = map[string]string{"HOME": w.dir, "AWS_ENDPOINT_URL_STS": s.URL, "AWS_REGION": "eu-central-1"}
+	w.env = map[string]string{"PATH": os.Getenv("PATH"), "HOME": w.dir, "AWS_ENDPOINT_URL_STS": s.URL, "AWS_REGION": "eu-central-1"}
 	if w.cache, err = cache.Open(filepath.Join(w.dir, "cache"), os.Getuid()); err != nil {
 		t.Fatal(err)
 	}
@@ -107,9 +108,19 @@ func (w *world) openBy(p *resolver.Provider, inputs any, how call) (resolver.Ope
 		environ = append(environ, name+"="+value)
 	}
 	return p.Open(context.Background(), &resolver.Call{
-		Inputs: value(inputs), File: filepath.Join(w.dir, ".envrc.yaml"), Env: resolver.NewBaseline(environ),
+		Inputs: w.absolute(value(inputs)), File: filepath.Join(w.dir, ".envrc.yaml"), Env: resolver.NewBaseline(environ),
 		Now: time.Now, Patience: how.patience, Fresh: how.fresh,
 	})
+}
+
+// absolute does what the resolver does to inputs that are paths.
+func (w *world) absolute(in resolver.Value) resolver.Value {
+	token := in.Object["oidc"].Object["token"].Object
+	if file := token["file"]; file.Text != "" && !filepath.IsAbs(file.Text) {
+		file.Text = filepath.Join(w.dir, file.Text)
+		token["file"] = file
+	}
+	return in
 }
 
 func (w *world) mustOpen(inputs any, how call) resolver.Opened {
@@ -242,7 +253,6 @@ func TestOIDCTokenSources(t *testing.T) {
 				return []byte("tok-1\r\n"), nil
 			}
 		}},
-		{"home", obj{"file": "~/tok"}, func(w *world) { w.write("tok", "tok-1") }},
 		{"symlink", obj{"file": "link"}, func(w *world) {
 			if err := os.Symlink(w.write("data", "tok-1"), filepath.Join(w.dir, "link")); err != nil {
 				t.Fatal(err)
@@ -276,7 +286,7 @@ func TestOIDCTokenRefused(t *testing.T) {
 		kind  resolver.FailureKind
 	}{
 		{"missing file", obj{"file": "nowhere"}, nil, "nowhere\": no such file", resolver.KindRefused},
-		{"directory", obj{"file": "."}, nil, "not a regular file", resolver.KindRefused},
+		{"directory", obj{"file": "."}, nil, "is not a regular file", resolver.KindRefused},
 		{"empty", obj{"file": "t"}, func(w *world) { w.write("t", " \n") }, "is empty", resolver.KindRefused},
 		{"too large", obj{"file": "t"}, func(w *world) { w.write("t", strings.Repeat("x", 65<<10)) }, "larger than 64 KiB", resolver.KindRefused},
 		{"two lines", obj{"file": "t"}, func(w *world) { w.write("t", canary+"\n"+canary) }, "more than one line", resolver.KindRefused},

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"ambit/resolver"
+	"ambit/resolver/safefile"
 )
 
 var validRegion = regexp.MustCompile(`^` + regionPattern + `$`)
@@ -117,9 +118,9 @@ func bundle(env *resolver.Baseline, profile *config.SharedConfig) func() (string
 		if path == "" {
 			return "", nil, nil
 		}
-		pem, err := readSmall(path, 8<<20)
+		pem, err := safefile.Read(path)
 		if err != nil {
-			return path, nil, fmt.Errorf("cannot be read: %w", err)
+			return path, nil, fmt.Errorf("cannot be read: %w", withoutPath(err))
 		}
 		return path, pem, nil
 	}

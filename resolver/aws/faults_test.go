@@ -371,7 +371,7 @@ func TestCancelIsNotRemembered(t *testing.T) {
 	time.AfterFunc(100*time.Millisecond, cancel)
 	began := time.Now()
 	_, err := New(Options{Cache: w.cache}).Open(ctx, &resolver.Call{
-		Inputs: value(oidc(obj{"file": "token"})), File: filepath.Join(w.dir, "f"), Now: time.Now,
+		Inputs: w.absolute(value(oidc(obj{"file": "token"}))), File: filepath.Join(w.dir, "f"), Now: time.Now,
 		Env: resolver.NewBaseline([]string{"HOME=" + w.dir, "AWS_ENDPOINT_URL_STS=" + w.server.URL}),
 	})
 	if !errors.Is(err, context.Canceled) || time.Since(began) > time.Second {

@@ -182,7 +182,7 @@ func durationOf(in resolver.Value, kind string, missing, most time.Duration) (ti
 	if !has(in, "duration") {
 		return missing, nil
 	}
-	d, err := time.ParseDuration(text(in, "duration"))
+	d, err := resolver.ParseDuration(text(in, "duration"))
 	if err != nil || d < 15*time.Minute || d > most {
 		return 0, &resolver.OpenError{Path: []string{kind, "duration"},
 			Summary: fmt.Sprintf("the duration must be between 15m and %s", brief(most))}

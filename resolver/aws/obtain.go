@@ -184,7 +184,7 @@ func (o *opening) keep(s *step, k keys, skew time.Duration, before found) (kept,
 			Summary: fmt.Sprintf("%s gave AWS credentials that have already expired", s.source),
 			Hint:    "check this machine's clock: timedatectl"}
 	}
-	refreshAt, expiresAt := window(now, expiry)
+	refreshAt, expiresAt := resolver.Window(now, expiry)
 	got := kept{k, refreshAt.Unix(), expiresAt.Unix()}
 	if old := before.alive; old != nil && !k.expiration.After(old.expiration) {
 		// A source that hands out the same keys until late: ask again later.

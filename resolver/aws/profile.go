@@ -14,7 +14,6 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/signin"
@@ -229,6 +228,8 @@ func (o *opening) profileStep(p *config.SharedConfig, path []string) (*step, err
 		}
 	case p.WebIdentityTokenFile != "":
 		return o.profileWebIdentity(p.RoleARN, p.RoleSessionName, p.WebIdentityTokenFile, p, path)
+	case p.CredentialProcess != "" && p.CredentialSource == "" && !hasSSO(p) && p.LoginSession == "":
+		base = o.processStep(p, path)
 	default:
 		if s := o.chainStep(p); s != nil {
 			return s, nil
@@ -262,10 +263,6 @@ func profileKeys(p *config.SharedConfig) keys {
 }
 
 func (o *opening) profileWebIdentity(roleARN, sessionName, tokenFile string, p *config.SharedConfig, path []string) (*step, error) {
-	token, err := o.fileToken(tokenFile, path)
-	if err != nil {
-		return nil, err
-	}
 	if sessionName == "" {
 		sessionName = "ambit"
 	}
@@ -273,8 +270,11 @@ func (o *opening) profileWebIdentity(roleARN, sessionName, tokenFile string, p *
 	if err != nil {
 		return nil, err
 	}
-	return o.webIdentityStep(webIdentity{roleARN: roleARN, sessionName: sessionName, duration: time.Hour, token: token}, at, p), nil
+	return o.webIdentityStep(webIdentity{roleARN: roleARN, sessionName: sessionName, duration: time.Hour,
+		token: o.fileToken(tokenFile, path)}, at, p), nil
 }
+
+func hasSSO(p *config.SharedConfig) bool { return p.SSOSession != nil || p.SSOStartURL != "" }
 
 // chainVariables are what the SDK's chain reads of the environment beside the
 // files; a result depends on them.
@@ -285,7 +285,7 @@ var chainVariables = []string{
 }
 
 // chainStep leaves a profile, or where there is none the environment, to the
-// SDK: SSO, a login session, credential_process, containers, instances. Nil
+// SDK: SSO, a login session, containers, instances. Nil
 // means that nothing of this is configured. An instance's metadata service is
 // asked only if something names it: elsewhere the question costs seconds, and
 // anybody on the network could answer it.
@@ -305,8 +305,7 @@ func (o *opening) chainStep(p *config.SharedConfig) *step {
 		metadata = imds.ClientDisabled
 	}
 	container := env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] != "" || env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] != ""
-	own := p != nil && (p.SSOSession != nil || p.SSOStartURL != "" || p.LoginSession != "" || p.CredentialProcess != "" ||
-		p.CredentialSource != "" || p.Source != nil)
+	own := p != nil && (hasSSO(p) || p.LoginSession != "" || p.CredentialSource != "" || p.Source != nil)
 	if !own && !container && metadata == imds.ClientDisabled {
 		return nil
 	}
@@ -319,8 +318,8 @@ func (o *opening) chainStep(p *config.SharedConfig) *step {
 		key: keyOf(map[string]any{
 			"kind": "chain", "profile": sumOfProfile(p), "environment": env, "region": at.region, "endpoint": at.endpoint,
 		}),
-		// Whose keys a program or a login session gives is not known before.
-		source: source, role: p == nil || p.RoleARN != "" || p.CredentialProcess == "" && p.LoginSession == "", kept: true,
+		// Whose keys a login session gives is not known before.
+		source: source, role: p == nil || p.RoleARN != "" || p.LoginSession == "", kept: true,
 		fetch: func(ctx context.Context, _ *keys) (keys, time.Duration, error) {
 			if placeErr != nil {
 				return keys{}, 0, placeErr
@@ -359,7 +358,6 @@ func (o *opening) askChain(ctx context.Context, p *config.SharedConfig, at place
 				}
 			}
 		}),
-		config.WithProcessCredentialOptions(func(p *processcreds.Options) { p.Timeout = o.limits.total }),
 	}
 	if p != nil {
 		options = append(options, config.WithSharedConfigProfile(p.Profile))
@@ -386,7 +384,6 @@ func (o *opening) chainError(ctx context.Context, p *config.SharedConfig, source
 	}
 	open := &resolver.OpenError{Kind: resolver.KindRefused, Err: quiet{err}}
 	var session *ssocreds.InvalidTokenError
-	var process *processcreds.ProviderError
 	switch {
 	case errors.As(err, &session) || p != nil && p.SSOSession != nil && strings.Contains(err.Error(), "cached SSO token"):
 		open.Summary = fmt.Sprintf("the SSO session of %s has ended", source)
@@ -401,9 +398,6 @@ func (o *opening) chainError(ctx context.Context, p *config.SharedConfig, source
 	case p != nil && p.LoginSession != "":
 		open.Summary = fmt.Sprintf("the login session of %s gave no credentials", source)
 		open.Hint = fmt.Sprintf("aws login --profile %s", p.Profile)
-	case errors.As(err, &process):
-		open.Summary = fmt.Sprintf("the credential_process of %s gave no credentials", source)
-		open.Hint = "run it by hand to see why"
 	case isTimeout(err):
 		open.Kind = resolver.KindNetwork
 		open.Summary = fmt.Sprintf("%s gave no credentials in time", source)

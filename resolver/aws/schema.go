@@ -43,7 +43,7 @@ var (
 	source = oneOf(map[string]*resolver.Schema{"profile": nonEmpty, "login": login})
 
 	token = oneOf(map[string]*resolver.Schema{
-		"file":    nonEmpty,
+		"file":    {Types: []string{"string"}, Pattern: `(?s).+`, PatternSay: nonEmpty.PatternSay, Path: true},
 		"env":     pattern(`[A-Za-z_][A-Za-z0-9_]*`, "the name of a variable"),
 		"command": argv,
 		"githubActions": object(nil, map[string]*resolver.Schema{

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"ambit/resolver"
+	"ambit/resolver/safefile"
 	"ambit/resolver/secret"
 )
 
@@ -45,7 +47,7 @@ func (o *opening) oidcToken(in resolver.Value, given bool) (tokenSource, error) 
 	at := func(name string) []string { return []string{"oidc", "token", name} }
 	if !given {
 		if path, _ := o.call.Env.Lookup("AWS_WEB_IDENTITY_TOKEN_FILE"); path != "" {
-			return o.fileToken(path, []string{"oidc"})
+			return o.fileToken(path, []string{"oidc"}), nil
 		}
 		if url, _ := o.call.Env.Lookup("ACTIONS_ID_TOKEN_REQUEST_URL"); url != "" {
 			return o.githubToken("sts.amazonaws.com", []string{"oidc"}), nil
@@ -58,7 +60,7 @@ func (o *opening) oidcToken(in resolver.Value, given bool) (tokenSource, error) 
 	}
 	switch {
 	case has(in, "file"):
-		return o.fileToken(text(in, "file"), at("file"))
+		return o.fileToken(text(in, "file"), at("file")), nil
 	case has(in, "env"):
 		name := text(in, "env")
 		return tokenSource{
@@ -100,21 +102,29 @@ func (o *opening) oidcToken(in resolver.Value, given bool) (tokenSource, error) 
 		Hint: "one of file, env, command, githubActions, login"}
 }
 
-func (o *opening) fileToken(path string, at []string) (tokenSource, error) {
-	full, err := absolute(path, o.call.File, o.call.Env)
-	if err != nil {
-		return tokenSource{}, &resolver.OpenError{Path: at, Summary: fmt.Sprintf("token file %q: %v", path, err)}
-	}
+func (o *opening) fileToken(path string, at []string) tokenSource {
 	return tokenSource{
-		question: map[string]any{"file": full}, name: "token file " + strconv.Quote(full), path: at, cheap: true,
+		question: map[string]any{"file": path}, name: "token file " + strconv.Quote(path), path: at, cheap: true,
 		read: func(context.Context) ([]byte, error) {
-			b, err := readSmall(full, maxToken)
-			if err != nil {
-				o.files = append(o.files, full) // its appearance is a reason to try again
+			if !filepath.IsAbs(path) {
+				return nil, errors.New("is not an absolute path") // of what directory, nobody could say
 			}
-			return b, err
+			b, err := safefile.Read(path)
+			if err != nil {
+				o.files = append(o.files, path) // its appearance is a reason to try again
+			}
+			return b, withoutPath(err)
 		},
-	}, nil
+	}
+}
+
+// withoutPath is an error of a file whose path the caller names.
+func withoutPath(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }
 
 // githubToken asks the runner of a GitHub Actions job.

@@ -116,6 +116,8 @@ func TestFailures(t *testing.T) {
 		want string
 	}{
 		{[]string{"sh", "-c", "echo first >&2; echo last >&2; exit 3"}, `command "sh" failed with exit status 3: last`},
+		{[]string{"sh", "-xc", "echo token-1; exit 1"}, `command "sh" failed with exit status 1: + exit 1`},
+		{[]string{"sh", "-c", "echo token-1; echo got token-1 >&2; exit 1"}, `exit status 1: got [secret]`},
 		{[]string{"sh", "-c", "exit 1"}, `command "sh" failed with exit status 1`},
 		{[]string{"sh", "-c", "kill -9 $$"}, `command "sh" was ended by signal 9 (killed)`},
 		{[]string{noShebang}, "cannot start: exec format error"},

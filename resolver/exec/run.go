@@ -99,7 +99,8 @@ func run(ctx context.Context, c resolver.Command) (stdout []byte, stderr string,
 		return nil, "", &OutputError{name}
 	}
 	if !succeeded(cmd, err) {
-		return nil, "", exitError(name, cmd, said.String())
+		// With `set -x` it repeats there what it would have printed.
+		return nil, "", exitError(name, cmd, hide(said.String(), []string{string(out.bytes())}))
 	}
 	return out.bytes(), said.String(), nil
 }

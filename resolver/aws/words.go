@@ -6,13 +6,6 @@ import (
 	"time"
 )
 
-// window returns when keys that were acquired now and end at expiry, both by
-// this machine's clock, are to be renewed and when they are no longer served.
-func window(acquired, expiry time.Time) (refreshAt, expiresAt time.Time) {
-	ttl := expiry.Sub(acquired)
-	return expiry.Add(-min(max(5*time.Minute, ttl/5), ttl/2)), expiry.Add(-min(time.Minute, ttl/10))
-}
-
 // brief writes a duration as people do: 1h, 12h30m, 45s.
 func brief(d time.Duration) string {
 	d = d.Round(time.Second)
