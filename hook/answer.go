@@ -22,7 +22,7 @@ func (r *run) answer(a *answer) {
 		return
 	}
 	d := r.keys.diff(r.env, r.baseline, r.session, a.want, r.keeps(a.session))
-	state, err := r.seal(a, d)
+	state, begun, err := r.seal(a, d)
 	if err == nil && d.bytes > maxChange {
 		err = fmt.Errorf("the change has %d bytes, more than the %d that a shell can be given; the largest is %s", d.bytes, maxChange, largest(d.changes))
 	}
@@ -30,30 +30,29 @@ func (r *run) answer(a *answer) {
 		a.refuse(err)
 		d = r.keys.diff(r.env, r.baseline, r.session, a.want, keepNone)
 		// What is left is a dozen fields, which always fit.
-		state, _ = r.seal(a, d)
+		state, begun, _ = r.seal(a, d)
 	}
 	r.tell(a, d)
 
 	current, had := r.env[StateVar]
 	changes := d.changes
 	final := shells.Change{Name: StateVar, Value: state, Unset: state == ""}
-	if len(changes) > 0 && state != "" && a.session.State == Loaded {
-		begun := *a.session
-		begun.Pending, begun.Held = true, d.begun
-		first := shells.Change{Name: StateVar, Value: r.keys.Seal(begun.encode())}
-		changes = append(append([]shells.Change{first}, changes...), final)
+	if len(changes) > 0 && begun != "" {
+		changes = append(slices.Insert(changes, 0, shells.Change{Name: StateVar, Value: begun}), final)
 	} else if state != current || (state == "" && had) {
 		changes = append(changes, final)
 	}
-	after := make(Environ, len(r.env)+len(changes))
-	for name, value := range r.env {
-		after[name] = value
-	}
-	for _, c := range changes {
-		if c.Unset {
-			delete(after, c.Name)
-		} else {
-			after[c.Name] = c.Value
+	after := make(Environ, len(a.reads))
+	for _, name := range a.reads {
+		if value, set := r.env[name]; set {
+			after[name] = value
+		}
+		for _, c := range changes {
+			if c.Name == name && c.Unset {
+				delete(after, name)
+			} else if c.Name == name {
+				after[name] = c.Value
+			}
 		}
 	}
 	r.write(changes, a, state != "", after)
@@ -67,21 +66,27 @@ func (a *answer) refuse(err error) {
 	a.say = append(a.say, errorMessage(label+" cannot be loaded: "+err.Error()), hint("set fewer or shorter variables"))
 }
 
-// seal makes the sealed session, "" for none.
-func (r *run) seal(a *answer, d difference) (string, error) {
+// seal makes the sealed session, "" for none, and the one that holds while the
+// change is half applied, "" if none is needed. Leaving needs none: what was there
+// before is its own proof.
+func (r *run) seal(a *answer, d difference) (state, begun string, err error) {
 	if a.session == nil {
-		return "", nil
+		return "", "", nil
 	}
 	a.session.Held = d.held
 	a.session.Said = digest(a.say)
-	state := r.keys.Seal(a.session.encode())
-	// What is begun has the hashes of the old values as well.
-	begun := *a.session
-	begun.Pending, begun.Held = true, d.begun
-	if n := len(r.keys.Seal(begun.encode())); n > maxState {
-		return "", fmt.Errorf("what has to be remembered for leaving has %d bytes, more than %d; the largest part is %s", n, maxState, largestHeld(d.begun))
+	state = r.keys.Seal(a.session.encode())
+	size, what := len(state), d.held
+	if a.session.State == Loaded && len(d.changes) > 0 {
+		half := *a.session
+		half.Pending, half.Held = true, d.begun
+		begun = r.keys.Seal(half.encode())
+		size, what = len(begun), d.begun
 	}
-	return state, nil
+	if size > maxState {
+		return "", "", fmt.Errorf("what has to be remembered for leaving has %d bytes, more than %d; the largest part is %s", size, maxState, largestHeld(what))
+	}
+	return state, begun, nil
 }
 
 // keeps says what becomes of the user's own changes under the next session.

@@ -10,15 +10,33 @@ import (
 
 // wanted is the environment that a directory is to have.
 type wanted struct {
-	vars map[string]want // by name
-	path []string        // entries to stand before PATH
-	unit []string        // names that the user owns all of, or none
+	vars []want   // sorted by name, each once
+	path []string // entries to stand before PATH
+	unit []string // names that the user owns all of, or none
 }
 
-// want is what one variable is to be: nil is unset.
+// want is what one variable is to be.
 type want struct {
-	value *string
+	name  string
+	value *string // nil: unset
 	list  bool
+}
+
+// sort orders the wishes; of two for one name the later one holds.
+func (w *wanted) sort() {
+	byName := func(a, b want) int { return strings.Compare(a.name, b.name) }
+	slices.SortStableFunc(w.vars, byName)
+	kept := w.vars[:0]
+	for i, v := range w.vars {
+		if i+1 == len(w.vars) || w.vars[i+1].name != v.name {
+			kept = append(kept, v)
+		}
+	}
+	w.vars = kept
+}
+
+func (w *wanted) find(name string) (int, bool) {
+	return slices.BinarySearchFunc(w.vars, name, func(v want, name string) int { return strings.Compare(v.name, name) })
 }
 
 // Tally counts what a load changed, for people: our own variables are not in it.
@@ -97,105 +115,131 @@ const (
 // diff compares the environment with the one that is wanted.
 func (k *Keys) diff(env, baseline Environ, s *Session, w wanted, keep keep) difference {
 	if len(w.path) > 0 {
-		w.vars = maps.Clone(w.vars)
-		base, set := baseline["PATH"]
-		if v, ok := w.vars["PATH"]; ok {
-			set = v.value != nil
-			if set {
-				base = *v.value
-			}
-		}
-		value := prepend(w.path, base, set)
-		w.vars["PATH"] = want{&value, true}
+		w.prependPath(baseline)
 	}
-	prev := map[string]Held{}
+	var prev []Held
 	if s != nil {
-		for _, h := range s.Held {
-			prev[h.Name] = h
-		}
+		prev = s.Held
 	}
 	lost := k.lost(env, s, prev, w, keep)
-
-	var d difference
-	names := slices.Sorted(maps.Keys(w.vars))
-	for name := range prev {
-		if _, ok := w.vars[name]; !ok {
-			names = append(names, name)
-		}
+	d := difference{
+		changes: make([]shells.Change, 0, len(w.vars)+len(prev)+2), // and the session, twice
+		held:    make([]Held, 0, len(w.vars)),
+		begun:   make([]Held, 0, len(w.vars)+len(prev)),
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		cur, base := env.get(name), baseline.get(name)
-		was, held := prev[name]
-		wish, wished := w.vars[name]
-		if !wished {
-			d.change(name, cur, base)
-			if !same(cur, base) {
-				d.begun = append(d.begun, was)
-			}
-			continue
+	for len(w.vars) > 0 || len(prev) > 0 {
+		var was *Held
+		var wish *want
+		switch {
+		case len(w.vars) == 0 || len(prev) > 0 && prev[0].Name < w.vars[0].name:
+			was, prev = &prev[0], prev[1:]
+		case len(prev) == 0 || w.vars[0].name < prev[0].Name:
+			wish, w.vars = &w.vars[0], w.vars[1:]
+		default:
+			was, prev = &prev[0], prev[1:]
+			wish, w.vars = &w.vars[0], w.vars[1:]
 		}
-		if held && lost[name] {
-			was.Lost, was.Old = true, nil
-			d.held, d.begun = append(d.held, was), append(d.begun, was)
-			continue
+		if wish == nil {
+			k.restore(&d, was, env, baseline)
+		} else {
+			k.grant(&d, was, wish, env, baseline, s, w.path, lost[wish.name], keep)
 		}
-		h := Held{Name: name, Prior: base, Unset: wish.value == nil}
-		target := wish.value
-		if target != nil {
-			value := *target
-			if wish.list {
-				value = tidy(value)
-				h.Added = added(*target, base)
-				if name == "PATH" && len(w.path) > 0 {
-					h.Added = w.path
-				}
-				// What the user made of the list while our entries are the
-				// same stays as it is, in its order.
-				if keep != keepNone && held && cur != nil && slices.Equal(was.Added, h.Added) && !k.ours(s, was, cur) {
-					target, h = cur, was
-					h.Old = nil
-				}
-			}
-			if h.Hash == [16]byte{} {
-				h.Hash = k.Hash(name, value)
-			}
-		}
-		begun := h
-		if held && !was.Unset && was.Hash != h.Hash {
-			begun.Old = append(slices.Clone(was.Old), was.Hash)
-		}
-		d.held, d.begun = append(d.held, h), append(d.begun, begun)
-		d.change(name, cur, target)
-		d.tally.count(name, base, target)
 	}
 	return d
 }
 
+// restore gives a variable back what was there before us.
+func (k *Keys) restore(d *difference, was *Held, env, baseline Environ) {
+	cur, base := env.get(was.Name), baseline.get(was.Name)
+	if !same(cur, base) {
+		d.begun = append(d.begun, *was)
+		d.change(was.Name, cur, base)
+	}
+}
+
+// grant gives a variable what is wanted, unless the user took it.
+func (k *Keys) grant(d *difference, was *Held, wish *want, env, baseline Environ, s *Session, path []string, lost bool, keep keep) {
+	name, target := wish.name, wish.value
+	cur, base := env.get(name), baseline.get(name)
+	if lost {
+		theirs := *was
+		theirs.Lost, theirs.Old = true, nil
+		d.held, d.begun = append(d.held, theirs), append(d.begun, theirs)
+		return
+	}
+	h := Held{Name: name, Prior: base, Unset: target == nil}
+	if target != nil && wish.list {
+		h.Added = added(*target, base)
+		if name == "PATH" && len(path) > 0 {
+			h.Added = path
+		}
+		// What the user made of the list while our entries are the same stays
+		// as it is, in its order.
+		if keep != keepNone && was != nil && cur != nil && slices.Equal(was.Added, h.Added) && !k.ours(s, *was, cur) {
+			target, h = cur, *was
+			h.Old = nil
+		} else {
+			h.Hash = k.Hash(name, tidy(*target))
+		}
+	} else if target != nil {
+		h.Hash = k.Hash(name, *target)
+	}
+	begun := h
+	if was != nil && !was.Unset && was.Hash != h.Hash {
+		begun.Old = append(slices.Clone(was.Old), was.Hash)
+	}
+	d.held, d.begun = append(d.held, h), append(d.begun, begun)
+	d.change(name, cur, target)
+	d.tally.count(name, base, target)
+}
+
+// prependPath turns the entries for PATH into a wish for the whole variable.
+func (w *wanted) prependPath(baseline Environ) {
+	base, set := baseline["PATH"]
+	i, wished := w.find("PATH")
+	if wished {
+		if set = w.vars[i].value != nil; set {
+			base = *w.vars[i].value
+		}
+	}
+	value := prepend(w.path, base, set)
+	wish := want{"PATH", &value, true}
+	w.vars = slices.Clone(w.vars)
+	if wished {
+		w.vars[i] = wish
+	} else {
+		w.vars = slices.Insert(w.vars, i, wish)
+	}
+}
+
 // lost finds the variables that the user changed since we set them and that are
 // theirs until they leave.
-func (k *Keys) lost(env Environ, s *Session, prev map[string]Held, w wanted, keep keep) map[string]bool {
-	out := map[string]bool{}
+func (k *Keys) lost(env Environ, s *Session, prev []Held, w wanted, keep keep) map[string]bool {
 	if keep == keepNone {
-		return out
+		return nil
 	}
-	for name, h := range prev {
-		wish, wished := w.vars[name]
-		if !wished || h.Added != nil || k.ours(s, h, env.get(name)) {
+	out := map[string]bool{}
+	for _, h := range prev {
+		i, wished := w.find(h.Name)
+		if !wished || h.Added != nil || k.ours(s, h, env.get(h.Name)) {
 			continue
 		}
-		equal := h.Unset == (wish.value == nil) && (h.Unset || k.Hash(name, *wish.value) == h.Hash)
+		value := w.vars[i].value
+		equal := h.Unset == (value == nil) && (h.Unset || k.Hash(h.Name, *value) == h.Hash)
 		if keep == keepAll || equal {
-			out[name] = true
+			out[h.Name] = true
 		}
 	}
 	for _, name := range w.unit {
-		if out[name] {
-			for _, member := range w.unit {
-				out[member] = true
-			}
-			break
+		if !out[name] {
+			continue
 		}
+		for _, h := range prev {
+			if slices.Contains(w.unit, h.Name) {
+				out[h.Name] = true
+			}
+		}
+		break
 	}
 	return out
 }

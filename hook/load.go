@@ -71,23 +71,25 @@ func definition(record *Record, e *cache.Entry) (sum [16]byte) {
 // expired is unset, not left as it was before: with half of the names gone
 // another account might answer.
 func wantedOf(e *cache.Entry, now int64) wanted {
-	w := wanted{vars: make(map[string]want, len(e.Variables)+len(e.Unset)+3), path: e.Path, unit: e.Unit}
-	for _, name := range e.Unset {
-		w.vars[name] = want{}
-	}
-	set := func(name, value string, list bool) { w.vars[name] = want{&value, list} }
+	w := wanted{vars: make([]want, 0, len(e.Variables)+len(e.Unset)+4), path: e.Path, unit: e.Unit}
+	set := func(name, value string) { w.vars = append(w.vars, want{name: name, value: &value}) }
 	for _, v := range e.Variables {
-		if v.ExpiresAt != 0 && v.ExpiresAt <= now {
-			w.vars[v.Name] = want{}
-		} else {
-			set(v.Name, v.Value.Reveal(), v.List)
+		wish := want{name: v.Name, list: v.List}
+		if v.ExpiresAt == 0 || now < v.ExpiresAt {
+			value := v.Value.Reveal()
+			wish.value = &value
 		}
+		w.vars = append(w.vars, wish)
 	}
-	set(EnvVar, e.Label, false)
-	set(DirVar, e.Dir, false)
+	for _, name := range e.Unset {
+		w.vars = append(w.vars, want{name: name})
+	}
+	set(EnvVar, e.Label)
+	set(DirVar, e.Dir)
 	if e.ExpiresAt > now {
-		set(ExpiresVar, strconv.FormatInt(e.ExpiresAt, 10), false)
+		set(ExpiresVar, strconv.FormatInt(e.ExpiresAt, 10))
 	}
+	w.sort()
 	return w
 }
 

@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
@@ -9,13 +10,16 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"hash"
 	"io/fs"
-	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
+	"time"
 
 	"ambit/resolver/cache"
 	"ambit/resolver/safefile"
+
+	"github.com/gofrs/flock"
 )
 
 // maxState is the most bytes that [StateVar] may have: with more the shell
@@ -29,10 +33,12 @@ const sealForm = "1"
 var errSeal = errors.New("sealed by another user or machine, or damaged")
 
 // Keys seal sessions, so that a printed or logged environment shows none of the
-// values that are waiting in it to be restored.
+// values that are waiting in it to be restored. They are not for concurrent use.
 type Keys struct {
 	seal cipher.AEAD
-	hash []byte
+	// A thousand new ones would take longer than all the rest of a load.
+	mac     hash.Hash // reset before each use
+	scratch []byte
 }
 
 // LoadKeys reads the keys from the state directory, and makes them if there are
@@ -60,50 +66,53 @@ func LoadKeys(p Places, uid int) (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Keys{seal: seal, hash: b[32:]}, nil
+	return &Keys{seal: seal, mac: hmac.New(sha256.New, b[32:])}, nil
 }
 
-// makeKeys lets exactly one of several shells that start at once make the file:
-// a link fails where one is, a rename would replace the keys of a live session.
+// makeKeys makes the file under a lock: of several shells that start at once all
+// must get the same keys, and later ones must not replace those of a live session.
 func makeKeys(path string, uid int) ([]byte, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	b := make([]byte, 64)
-	_, _ = rand.Read(b) // never fails
-	temp := fmt.Sprintf("%s-%016x", path, mathrand.Uint64())
-	if err := cache.WritePrivate(temp, b); err != nil {
+	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
+	defer lock.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if ok, err := lock.TryLockContext(ctx, 5*time.Millisecond); !ok && errors.Is(err, context.DeadlineExceeded) {
 		return nil, err
 	}
-	err := os.Link(temp, path)
-	if rerr := os.Remove(temp); err == nil {
-		err = rerr
+	b, _, err := safefile.ReadPrivate(path, uid)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return b, err
 	}
-	if errors.Is(err, fs.ErrExist) {
-		b, _, err = safefile.ReadPrivate(path, uid)
-	}
-	return b, err
+	b = make([]byte, 64)
+	_, _ = rand.Read(b) // never fails
+	return b, cache.WritePrivate(path, b)
 }
 
 // Hash is a keyed hash of a variable's value. It lets us tell our value from
 // another one without keeping it.
 func (k *Keys) Hash(name, value string) (sum [16]byte) {
-	mac := hmac.New(sha256.New, k.hash)
-	mac.Write([]byte(name))
-	mac.Write([]byte{0})
-	mac.Write([]byte(value))
-	copy(sum[:], mac.Sum(nil))
+	k.scratch = append(append(append(k.scratch[:0], name...), 0), value...)
+	k.mac.Reset()
+	k.mac.Write(k.scratch)
+	k.scratch = k.mac.Sum(k.scratch[:0])
+	copy(sum[:], k.scratch)
 	return sum
 }
 
 // Seal encrypts. The nonce is made from the plaintext, so that the same session
 // gives the same bytes and a prompt at which nothing changes says nothing.
 func (k *Keys) Seal(plain []byte) string {
-	mac := hmac.New(sha256.New, k.hash)
-	mac.Write(plain)
-	nonce := mac.Sum(nil)[:k.seal.NonceSize()]
-	sealed := k.seal.Seal(nonce, nonce, plain, []byte(StateVar+sealForm))
-	return sealForm + base64.RawURLEncoding.EncodeToString(sealed)
+	k.mac.Reset()
+	k.mac.Write(plain)
+	n := k.seal.NonceSize()
+	sealed := k.mac.Sum(make([]byte, 0, n+len(plain)+k.seal.Overhead()+sha256.Size))[:n]
+	sealed = k.seal.Seal(sealed, sealed, plain, []byte(StateVar+sealForm))
+	out := make([]byte, len(sealForm)+base64.RawURLEncoding.EncodedLen(len(sealed)))
+	base64.RawURLEncoding.Encode(out[copy(out, sealForm):], sealed)
+	return string(out)
 }
 
 // Unseal reverses Seal.

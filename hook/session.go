@@ -50,6 +50,7 @@ const sessionForm = 1
 
 func (s *Session) encode() []byte {
 	var w wire.Encoder
+	w.Grow(256 + 48*len(s.Held))
 	w.Uint(sessionForm)
 	w.Uint(uint64(s.State))
 	w.Bool(s.Pending)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -26,7 +27,11 @@ Example:
   eval "$(ambit-hook bash)"
 `
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	// What a prompt reads is bounded, and it ends before collecting would pay.
+	debug.SetGCPercent(-1)
+	os.Exit(run(os.Args[1:]))
+}
 
 func run(args []string) int {
 	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {

@@ -34,7 +34,7 @@ func EntryKey(dir, closure, stores string) string {
 // question.
 func (d *Dir) Entry(key string, now time.Time, lookup func(name string) (string, bool)) *Entry {
 	for _, v := range d.variants(key, now) {
-		dec := wire.NewDecoder([]byte(v))
+		dec := wire.NewStringDecoder(v)
 		reads := decodeReads(dec)
 		if !matches(reads, lookup) {
 			continue
@@ -80,7 +80,7 @@ func (d *Dir) PutEntry(key string, e *Entry, now time.Time, lookup func(name str
 	encodeBody(&body, e)
 	variants := []string{string(body.Bytes())}
 	for _, v := range d.variants(key, now) {
-		if len(variants) < maxVariants && !matches(decodeReads(wire.NewDecoder([]byte(v))), lookup) {
+		if len(variants) < maxVariants && !matches(decodeReads(wire.NewStringDecoder(v)), lookup) {
 			variants = append(variants, v)
 		}
 	}

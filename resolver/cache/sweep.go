@@ -68,7 +68,7 @@ func (d *Dir) sweepRoom(room string, now time.Time, stale func(name string, age 
 // all expired, or its failure is remembered.
 func (d *Dir) entryLives(key string, now time.Time) bool {
 	for _, v := range d.variants(key, now) {
-		dec := wire.NewDecoder([]byte(v))
+		dec := wire.NewStringDecoder(v)
 		e := &Entry{Reads: decodeReads(dec)}
 		decodeBody(dec, e)
 		if dec.End() != nil {

@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"slices"
 )
 
 // ErrMalformed is the error of all input that no [Encoder] made.
@@ -21,6 +22,9 @@ type Encoder struct{ buf []byte }
 
 // Bytes returns what was encoded so far.
 func (e *Encoder) Bytes() []byte { return e.buf }
+
+// Grow makes room for n more bytes, for callers that know about how many follow.
+func (e *Encoder) Grow(n int) { e.buf = slices.Grow(e.buf, n) }
 
 // Uint appends a number.
 func (e *Encoder) Uint(u uint64) { e.buf = binary.AppendUvarint(e.buf, u) }
@@ -57,27 +61,40 @@ func (e *Encoder) Fixed(b []byte) { e.buf = append(e.buf, b...) }
 // Decoder takes values from a buffer. After the first malformed one every
 // method returns a zero value; [Decoder.End] tells.
 type Decoder struct {
-	b   []byte
+	s   string
 	err error
 }
 
-// NewDecoder reads b, which it does not keep: strings are copied.
-func NewDecoder(b []byte) *Decoder { return &Decoder{b: b} }
+// NewDecoder reads a copy of b. The strings that are taken share it.
+func NewDecoder(b []byte) *Decoder { return &Decoder{s: string(b)} }
+
+// NewStringDecoder reads s, such as a string that another decoder took.
+func NewStringDecoder(s string) *Decoder { return &Decoder{s: s} }
 
 func (d *Decoder) fail() {
-	d.err, d.b = ErrMalformed, nil
+	d.err, d.s = ErrMalformed, ""
 }
 
 // Uint takes a number.
 func (d *Decoder) Uint() uint64 {
-	u, n := binary.Uvarint(d.b)
-	// A last byte of zero is a longer way to write a smaller number.
-	if n <= 0 || (n > 1 && d.b[n-1] == 0) {
-		d.fail()
-		return 0
+	var u uint64
+	for i := 0; i < len(d.s) && i < binary.MaxVarintLen64; i++ {
+		c := d.s[i]
+		if i == binary.MaxVarintLen64-1 && c > 1 {
+			break // more than 64 bits
+		}
+		u |= uint64(c&0x7f) << (7 * i)
+		if c >= 0x80 {
+			continue
+		}
+		if i > 0 && c == 0 {
+			break // a longer way to write a smaller number
+		}
+		d.s = d.s[i+1:]
+		return u
 	}
-	d.b = d.b[n:]
-	return u
+	d.fail()
+	return 0
 }
 
 // Int takes a number that may be negative.
@@ -92,24 +109,24 @@ func (d *Decoder) Int() int64 {
 
 // Bool takes a truth value.
 func (d *Decoder) Bool() bool {
-	if len(d.b) == 0 || d.b[0] > 1 {
+	if len(d.s) == 0 || d.s[0] > 1 {
 		d.fail()
 		return false
 	}
-	v := d.b[0] == 1
-	d.b = d.b[1:]
+	v := d.s[0] == 1
+	d.s = d.s[1:]
 	return v
 }
 
 // String takes a string.
 func (d *Decoder) String() string {
 	n := d.Uint()
-	if n > uint64(len(d.b)) {
+	if n > uint64(len(d.s)) {
 		d.fail()
 		return ""
 	}
-	s := string(d.b[:n])
-	d.b = d.b[n:]
+	s := d.s[:n]
+	d.s = d.s[n:]
 	return s
 }
 
@@ -129,7 +146,7 @@ func (d *Decoder) Strings() []string {
 // Count takes the length of a list, whose elements have at least a byte each.
 func (d *Decoder) Count() int {
 	n := d.Uint()
-	if n > uint64(len(d.b)) {
+	if n > uint64(len(d.s)) {
 		d.fail()
 		return 0
 	}
@@ -138,18 +155,18 @@ func (d *Decoder) Count() int {
 
 // Fixed fills b.
 func (d *Decoder) Fixed(b []byte) {
-	if len(d.b) < len(b) {
+	if len(d.s) < len(b) {
 		d.fail()
 		clear(b)
 		return
 	}
-	copy(b, d.b)
-	d.b = d.b[len(b):]
+	copy(b, d.s)
+	d.s = d.s[len(b):]
 }
 
 // End returns [ErrMalformed] unless exactly the whole input was taken.
 func (d *Decoder) End() error {
-	if d.err == nil && len(d.b) != 0 {
+	if d.err == nil && len(d.s) != 0 {
 		d.fail()
 	}
 	return d.err
