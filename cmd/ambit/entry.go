@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+
+	"ambit/hook"
+	"ambit/resolver"
+	"ambit/resolver/cache"
+)
+
+// maxMessages is how many lines of a failure a prompt shows; `ambit check` shows
+// them all.
+const maxMessages = 10
+
+// waitRefused is how many seconds pass before somebody who said no is asked
+// again.
+const waitRefused = 300
+
+// evaluation is a definition with what it exports now.
+type evaluation struct {
+	*definition
+	result *resolver.Result // nil: the diagnostics say why
+	diags  []resolver.Diagnostic
+	reads  []cache.Read // process variables that were looked up, result or not
+	files  []string     // that providers read, result or not
+}
+
+// evaluate computes what a definition exports, with the baseline as its process
+// environment.
+func (a *ambit) evaluate(ctx context.Context, d *definition, base hook.Environ, patience resolver.Patience, fresh bool) (*evaluation, error) {
+	ev := &evaluation{definition: d, diags: d.diags}
+	opt, files := a.options(base, patience, fresh, d.consent)
+	if d.program != nil && !resolver.HasErrors(d.diags) {
+		ev.result, ev.diags = d.program.Evaluate(ctx, opt)
+	}
+	if errors.Is(context.Cause(ctx), errInterrupted) {
+		return nil, errInterrupted
+	}
+	ev.reads, ev.files = opt.Env.Reads(), files.list()
+	if ev.result != nil && len(ev.result.Files) > 0 {
+		// Nothing here removes such files when a shell leaves, and a path that
+		// leads nowhere would be worse than none.
+		var diags []resolver.Diagnostic
+		for _, f := range ev.result.Files {
+			diags = append(diags, resolver.Diagnostic{
+				Pos: f.Pos, Summary: fmt.Sprintf("the file %q cannot be delivered: files are not supported yet", f.Name),
+				Hint: "use environmentVariables",
+			})
+		}
+		ev.result, ev.diags = nil, append(diags, ev.diags...)
+	}
+	return ev, nil
+}
+
+// options are what an evaluation is given, and what notes the files that its
+// providers read.
+func (a *ambit) options(base hook.Environ, patience resolver.Patience, fresh bool, consent []string) (resolver.Options, *noted) {
+	files := &noted{}
+	opt := resolver.Options{
+		Providers: map[string]*resolver.Provider{}, Env: resolver.NewBaseline(base.List()),
+		Now: a.now, Patience: patience, Fresh: fresh, Consent: map[string]bool{}, Cache: a.cacheDir, Digest: digest,
+	}
+	for _, p := range a.providers() {
+		opt.Providers[p.Name] = files.noting(p)
+	}
+	for _, name := range consent {
+		opt.Consent[name] = true
+	}
+	return opt, files
+}
+
+// entry makes the entry of a directory from an evaluation. Before is the entry
+// that is kept for the same question, or nil.
+func (a *ambit) entry(ev *evaluation, record *hook.Record, contents []hook.Content, before *cache.Entry) *cache.Entry {
+	now := a.now()
+	watched := a.watched(ev.definition)
+	for _, c := range contents {
+		watched = append(watched, cache.Watched{Path: c.Path, Absent: c.Absent, Digest: c.Digest})
+	}
+	if ev.result != nil {
+		e := ev.result.Entry(record.Dir, now)
+		e.Watched = distinct(append(watched, e.Watched...))
+		e.Notices = append(e.Notices, messages(ev.diags)...)
+		return e
+	}
+	for _, path := range ev.files {
+		if w, err := digest(path); err == nil {
+			watched = append(watched, w)
+		}
+	}
+	watched = distinct(watched)
+	f := failureOf(ev.diags, before, now.Unix())
+	if before != nil && before.HasResult() && unchanged(before.Watched) {
+		e := before.Failed(f)
+		e.Watched = distinct(append(slices.Clone(e.Watched), watched...))
+		return e
+	}
+	label := filepath.Base(record.Dir)
+	if ev.definition != nil && ev.program != nil {
+		label = ev.program.Label()
+	}
+	return &cache.Entry{
+		Dir: record.Dir, Label: label, Created: now.Unix(), Reads: ev.reads, Watched: watched, Failure: f,
+	}
+}
+
+// failureOf is what is remembered of diagnostics: their lines, and when it is
+// worth trying again.
+func failureOf(diags []resolver.Diagnostic, before *cache.Entry, now int64) *cache.Failure {
+	lines := messages(diags)
+	if len(lines) > maxMessages {
+		lines = append(lines[:maxMessages:maxMessages], plain(fmt.Sprintf("and %d more lines", len(lines)-maxMessages)), hint(`run "ambit check"`))
+	}
+	f := &cache.Failure{Kind: string(kindOfFailure(diags)), Messages: lines}
+	switch resolver.FailureKind(f.Kind) {
+	case resolver.KindNetwork:
+		var waited int64
+		if before != nil && before.Failure != nil && before.Failure.Kind == f.Kind {
+			waited = before.Failure.Wait
+		}
+		f.Wait = cache.Backoff(waited)
+	case resolver.KindRefused:
+		f.Wait = waitRefused
+	default:
+		return f
+	}
+	// Jitter, so that shells and machines do not come back in step.
+	tenth := f.Wait / 10
+	f.RetryAt = now + f.Wait - tenth + rand.N(2*tenth+1)
+	return f
+}
+
+// kindOfFailure is the kind that decides when to try again: what needs a person
+// beats what time may mend.
+func kindOfFailure(diags []resolver.Diagnostic) resolver.FailureKind {
+	worst := resolver.KindNetwork
+	rank := map[resolver.FailureKind]int{resolver.KindNetwork: 0, resolver.KindRefused: 1, resolver.KindLogin: 2, resolver.KindDefinition: 3}
+	errs := 0
+	for _, d := range diags {
+		if d.Severity != resolver.Error {
+			continue
+		}
+		errs++
+		if rank[d.Kind] > rank[worst] {
+			worst = d.Kind
+		}
+	}
+	if errs == 0 {
+		return resolver.KindDefinition
+	}
+	return worst
+}
+
+// unchanged says whether files are as they were.
+func unchanged(files []cache.Watched) bool {
+	for _, was := range files {
+		if is, err := digest(was.Path); err != nil || is != was {
+			return false
+		}
+	}
+	return true
+}
+
+// distinct keeps the first of each path.
+func distinct(files []cache.Watched) []cache.Watched {
+	seen := map[string]bool{}
+	out := files[:0:0]
+	for _, f := range files {
+		if !seen[f.Path] {
+			seen[f.Path] = true
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// keep writes an entry where prompts find it. Hold the lock of its key.
+func (a *ambit) keep(key string, e *cache.Entry, ev *evaluation, base hook.Environ) error {
+	if ev.result != nil && ev.result.NoCache {
+		return a.cacheDir.DropEntry(key)
+	}
+	return a.cacheDir.PutEntry(key, e, a.now(), base.Lookup)
+}
+
+// entryKey names the entry of an allowed file.
+func (a *ambit) entryKey(record *hook.Record) string {
+	return cache.EntryKey(record.Dir, record.Closure, a.environ["AMBIT_STORES"])
+}
+
+// allowed returns the record of a file and its bytes as they were compared, or
+// an error that says how the file stands. The user's settings may allow it.
+func (a *ambit) allowed(ctx context.Context, t target) (*hook.Record, []hook.Content, error) {
+	record := a.trust.Record(t.identity)
+	verdict, contents := record.Check()
+	if verdict == hook.Unknown || verdict == hook.Changed || record != nil && record.Auto {
+		auto, err := a.autoAllow(ctx, t, record)
+		if err != nil {
+			return nil, nil, err
+		}
+		if auto != nil {
+			record = auto
+			verdict, contents = record.Check()
+		} else if verdict == hook.Allowed {
+			verdict = hook.Unknown // it was, by settings that have changed
+		}
+	}
+	if verdict == hook.Allowed {
+		return record, contents, nil
+	}
+	name, command := a.short(t.file), "ambit allow"
+	if arg := a.short(t.file); arg != hook.FileName {
+		command += " " + arg
+	}
+	switch verdict {
+	case hook.Denied:
+		return nil, nil, notAllowed(name+" is denied here", fmt.Sprintf("run %q to lift that", command))
+	case hook.Changed:
+		return nil, nil, notAllowed(name+" has changed since it was allowed", fmt.Sprintf("run %q to see the difference", command))
+	}
+	return nil, nil, notAllowed(name+" is not allowed here", fmt.Sprintf("run %q to see what it would load", command))
+}
+
+func notAllowed(text, help string) error { return withHint(errors.New(text), help) }

@@ -1,0 +1,37 @@
+// Command ambit makes the environment follow the directory: a .envrc.yaml names
+// an environment, entering its directory loads it, leaving unloads it.
+//
+// This is the program for people: one file per command, named after it. What a
+// prompt runs is the small program ambit-hook, which starts this one only where
+// something has to be resolved ("ambit resolve").
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() { os.Exit(run(gather(time.Now))) }
+
+// gather takes what the process was started with.
+func gather(now func() time.Time) process {
+	// A file size limit is an error like a full disk, not a death.
+	signal.Ignore(syscall.SIGXFSZ)
+	dir, _ := os.Getwd() // a directory that was deleted is none
+	self, _ := os.Executable()
+	return process{
+		args: os.Args[1:], name: os.Args[0], self: self, env: os.Environ(), dir: dir,
+		now: now, stdout: os.Stdout, stderr: os.Stderr,
+		uid: os.Geteuid(), gid: os.Getegid(), interrupt: listen,
+	}
+}
+
+// listen begins to take signals, for commands that wait for something: the
+// others may end as any program does.
+func listen() chan os.Signal {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	return c
+}

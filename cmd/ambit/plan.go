@@ -1,0 +1,162 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"ambit/resolver"
+	"ambit/shells"
+)
+
+// planLines says what a definition would load, one fact a line, in a fixed
+// order. The lines are kept, so that after an edit the difference can be shown:
+// they hold no line numbers and do not depend on where ambit was called. Names
+// are foreign and not yet printable; there are no values.
+func (d *definition) planLines(plan resolver.Plan) []string {
+	base := filepath.Dir(d.program.Path())
+	var lines []string
+	add := func(kind, format string, args ...any) { lines = append(lines, kind+": "+fmt.Sprintf(format, args...)) }
+	from := func(pos resolver.Position) string { return d.nameOf(plan, base, pos.File) }
+
+	for i, e := range plan.Environments {
+		switch {
+		case e.Store != "":
+			add("environment", "%s (%s)", e.Name, d.shorten(base, e.Path))
+		case i > 0:
+			add("imported file", "%s", d.shorten(base, e.Path))
+		}
+	}
+	for _, f := range plan.Dotenv {
+		add("dotenv file", "%s", d.shorten(base, f.Path))
+	}
+	for _, v := range plan.Variables {
+		add("variable", "%s (%s)", v.Name, from(v.Pos))
+	}
+	for _, f := range plan.Files {
+		add("file variable", "%s (%s)", f.Name, from(f.Pos))
+	}
+	for _, pos := range plan.Open {
+		add("more variables", "whatever a provider names (%s)", from(pos))
+	}
+	for _, u := range plan.Unset {
+		add("unset", "%s (%s)", u.Name, from(u.Pos))
+	}
+	for _, dir := range plan.Path {
+		add("path", "%s", d.shorten(base, dir))
+	}
+	for _, o := range plan.Opens {
+		add("provider", "%s (%s)", describe(o), from(o.Pos))
+	}
+	for _, path := range plan.Watch {
+		add("watched file", "%s", d.shorten(base, path))
+	}
+	for _, n := range plan.Consent {
+		add("needs your consent", "%s (%s)", n.Name, from(n.Pos))
+	}
+	for _, f := range plan.Beyond {
+		add("lies beyond the repository", "%s", f.Path)
+	}
+	return lines
+}
+
+// describe says what an open would do: whom it would become, what it would run.
+func describe(o resolver.PlannedOpen) string {
+	parts := []string{o.Provider}
+	if o.Kind != "" {
+		parts[0] += " by " + o.Kind
+	}
+	if o.Role != "" {
+		parts = append(parts, "role "+o.Role)
+	}
+	if o.Profile != "" {
+		parts = append(parts, "profile "+o.Profile)
+	}
+	if len(o.Argv) > 0 {
+		words := make([]string, len(o.Argv))
+		for i, word := range o.Argv {
+			words[i] = quoteWord(word)
+		}
+		parts = append(parts, "runs "+strings.Join(words, " "))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// quoteWord keeps the words of a command line apart.
+func quoteWord(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_./:=+,@%-", r)
+	}
+	if word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
+		return word
+	}
+	return shells.Bash.Quote(word)
+}
+
+// nameOf is what a plan calls the file at a path: an environment by its name,
+// another file by its path.
+func (d *definition) nameOf(plan resolver.Plan, base, path string) string {
+	for _, e := range plan.Environments {
+		if e.Path == path && e.Store != "" {
+			return e.Name
+		}
+	}
+	return d.shorten(base, path)
+}
+
+// shorten writes a path relative to the definition's own directory where it lies
+// below it, else with ~ for the home directory.
+func (d *definition) shorten(base, path string) string {
+	if rel, err := filepath.Rel(base, path); err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
+		return rel
+	}
+	return d.places.Short(path, "")
+}
+
+// showPlan prints lines grouped by what they are about, each whole: a command
+// must not hide behind its own length.
+func (a *ambit) showPlan(lines []string) {
+	last := ""
+	for _, l := range lines {
+		kind, text, _ := strings.Cut(l, ": ")
+		if kind != last {
+			fmt.Fprintf(a.out, "%s:\n", kind)
+			last = kind
+		}
+		fmt.Fprintf(a.out, "  %s\n", printableWhole(text))
+	}
+}
+
+// showDifference prints the lines that are new with +, those that are gone with
+// -, and the others as they are.
+func (a *ambit) showDifference(before, now []string) {
+	for _, l := range before {
+		if !slices.Contains(now, l) {
+			fmt.Fprintf(a.out, "- %s\n", printableWhole(l))
+		}
+	}
+	for _, l := range now {
+		if !slices.Contains(before, l) {
+			fmt.Fprintf(a.out, "+ %s\n", printableWhole(l))
+		}
+	}
+}
+
+// printableWhole is [shells.Printable] without its limit of columns.
+func printableWhole(text string) string {
+	const piece = 64 // bytes; each may need several columns
+	var b strings.Builder
+	for len(text) > 0 {
+		n := min(piece, len(text))
+		for n < len(text) && n > 0 && text[n]&0xc0 == 0x80 {
+			n-- // not within a character
+		}
+		if n == 0 {
+			n = min(piece, len(text)) // nothing but continuation bytes: no character
+		}
+		b.WriteString(shells.Printable(text[:n]))
+		text = text[n:]
+	}
+	return b.String()
+}

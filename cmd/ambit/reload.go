@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ambit/hook"
+	"ambit/resolver"
+)
+
+func reloadCommand(a *ambit) *cobra.Command {
+	return &cobra.Command{
+		Use:   "reload",
+		Short: "resolve this directory's environment anew",
+		Long: `Forget what was resolved for this directory, its failures included, and resolve
+it anew: credentials and other values are fetched even if the ones at hand still
+live. The next prompt of every shell in the directory loads the result, also
+over variables that you changed by hand.`,
+		Example:           "  ambit reload",
+		Args:              atMost(0),
+		ValidArgsFunction: noCompletion,
+		RunE: func(*cobra.Command, []string) error {
+			ctx, stop := a.interruptible()
+			defer stop()
+			return runReload(ctx, a)
+		},
+	}
+}
+
+func runReload(ctx context.Context, a *ambit) error {
+	base := a.enterBaseline()
+	if _, err := a.config(); err != nil {
+		return err
+	}
+	t, err := a.nearest(a.dir)
+	if err != nil {
+		return err
+	}
+	record, contents, err := a.allowed(ctx, t)
+	if err != nil {
+		return err
+	}
+	key := a.entryKey(record)
+	unlock, err := a.cacheDir.Lock(ctx, key, func() bool { return false })
+	if err != nil {
+		return context.Cause(ctx)
+	}
+	defer unlock()
+	before := a.cacheDir.Entry(key, a.now(), base.Lookup)
+	ev, err := a.resolve(ctx, t, record, contents, base, resolver.Person, true)
+	if err != nil {
+		return err
+	}
+	e := a.entry(ev, record, contents, before)
+	e.Reloaded = a.now().Unix()
+	// The other variants were made before the person asked for everything anew.
+	// If this fails, so does what follows.
+	_ = a.cacheDir.DropEntry(key)
+	if err := a.keep(key, e, ev, base); err != nil {
+		a.say(warning("the result cannot be kept: " + err.Error()))
+	}
+	a.touch()
+	a.say(messages(ev.diags)...)
+	if ev.result == nil {
+		return said(1)
+	}
+	line := e.Label + " resolved"
+	if life := lifeOf(ev.result, a.now()); life != "" {
+		line += " · credentials for " + life
+	}
+	a.say(plain(line))
+	return nil
+}
+
+// lifeOf is how long the credentials of a result live, "" if none expire.
+func lifeOf(r *resolver.Result, now time.Time) string {
+	var first int64
+	for _, c := range r.Credentials {
+		if c.ExpiresAt != 0 && (first == 0 || c.ExpiresAt < first) {
+			first = c.ExpiresAt
+		}
+	}
+	if first == 0 {
+		return ""
+	}
+	return hook.Life(time.Unix(first, 0).Sub(now))
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"ambit/hook"
+	"ambit/resolver"
+)
+
+// The exit statuses of `ambit run` that are not its command's own; those of
+// env(1) and of shells.
+const (
+	notResolved   = 125
+	notExecutable = 126
+	notFound      = 127
+)
+
+func runCommand(a *ambit) *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "run [-C DIR] [NAME|FILE] -- COMMAND [ARGUMENT]...",
+		Short: "run a command in an environment",
+		Long: `Run a command with the variables of an environment, on top of the environment
+as it was before anything was loaded in this shell. ambit becomes the command:
+terminal, signals and exit status are its own.
+
+NAME is an environment PROJECT/NAME of the stores. FILE begins with ./, ../ or /,
+or ends in .yaml; it has to be allowed. Without either it is the .envrc.yaml that
+governs the directory.
+
+The status is that of the command; 125 if the environment cannot be resolved,
+127 if there is no such command, 126 if it cannot be run.`,
+		Example: `  ambit run -- make deploy
+  ambit run shop/dev -- aws sts get-caller-identity
+  ambit run -C ~/src/shop -- terraform plan`,
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+			if cmd.ArgsLenAtDash() >= 0 {
+				return nil, cobra.ShellCompDirectiveDefault
+			}
+			return a.completeName(cmd, args, word)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dash := cmd.ArgsLenAtDash()
+			switch {
+			case dash < 0:
+				return usageError{"there is no command to run", `write "--" before it: ambit run -- make`}
+			case dash > 1:
+				return usageError{fmt.Sprintf("unexpected argument %q", args[1]), `the command comes after "--"`}
+			case len(args) == dash:
+				return usageError{`there is no command after "--"`, "write, for example, ambit run -- make"}
+			}
+			ctx, stop := a.interruptible()
+			defer stop()
+			return runRun(ctx, a, dir, optional(args[:dash]), args[dash:])
+		},
+	}
+	cmd.Flags().StringVarP(&dir, "directory", "C", "", "work in DIR, as if ambit had been started there")
+	// It fails only for a flag that does not exist.
+	_ = cmd.RegisterFlagCompletionFunc("directory", directories)
+	return cmd
+}
+
+func runRun(ctx context.Context, a *ambit, dir, arg string, argv []string) error {
+	if dir != "" {
+		path := a.abs(dir)
+		if err := os.Chdir(path); err != nil {
+			a.say(errorMessage(fmt.Sprintf("cannot work in %s: %s", a.short(path), reason(err))))
+			return said(notResolved)
+		}
+		a.dir = path
+	}
+	base := a.enterBaseline()
+	env, err := a.runEnvironment(ctx, arg, base)
+	if err != nil {
+		if status := a.sayError(err); status == 130 {
+			return said(status)
+		}
+		return said(notResolved)
+	}
+	env["PWD"] = a.dir
+	return a.become(argv, env)
+}
+
+// runEnvironment is the baseline with a definition's exports applied.
+func (a *ambit) runEnvironment(ctx context.Context, arg string, base hook.Environ) (hook.Environ, error) {
+	d, err := a.permitted(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
+	ev, err := a.evaluate(ctx, d, base, resolver.Person, false)
+	if err != nil {
+		return nil, err
+	}
+	a.say(messages(ev.diags)...)
+	if ev.result == nil {
+		return nil, said(1)
+	}
+	for _, m := range ev.result.Notices {
+		a.say(m)
+	}
+	env := hook.NewEnviron(base.List())
+	for _, c := range changesOf(ev.result, base) {
+		if c.Unset {
+			delete(env, c.Name)
+		} else {
+			env[c.Name] = c.Value
+		}
+	}
+	env[hook.EnvVar] = ev.result.Label
+	delete(env, hook.DirVar)
+	if d.file != "" {
+		env[hook.DirVar] = filepath.Dir(d.root.File)
+	}
+	delete(env, hook.ExpiresVar)
+	if at := ev.result.ExpiresAt; !at.IsZero() {
+		env[hook.ExpiresVar] = strconv.FormatInt(at.Unix(), 10)
+	}
+	return env, nil
+}
+
+// become replaces this program by a command. It returns only if that fails.
+func (a *ambit) become(argv []string, env hook.Environ) error {
+	path, err := lookup(argv[0], env["PATH"])
+	if err != nil {
+		text := fmt.Sprintf("%s: %s", argv[0], reason(err))
+		status := notExecutable
+		if errors.Is(err, fs.ErrNotExist) {
+			status, text = notFound, argv[0]+": command not found"
+		}
+		a.say(errorMessage(text))
+		return said(status)
+	}
+	a.unharden()
+	err = syscall.Exec(path, argv, env.List())
+	if errors.Is(err, syscall.ENOEXEC) {
+		// execvp(3) and every shell take a file without a header for a script.
+		err = syscall.Exec("/bin/sh", append([]string{"sh", path}, argv[1:]...), env.List())
+	}
+	a.say(errorMessage(fmt.Sprintf("%s: cannot be run: %v", argv[0], err)))
+	return said(notExecutable)
+}
+
+// lookup finds a command as a shell does: by its path if it has a slash, else in
+// the directories of PATH, of which an empty one is the current.
+func lookup(name, path string) (string, error) {
+	if strings.Contains(name, "/") {
+		return name, executable(name)
+	}
+	var refused error = fs.ErrNotExist
+	if name == "" {
+		return "", refused
+	}
+	for dir := range strings.SplitSeq(path, ":") {
+		if dir == "" {
+			dir = "."
+		}
+		candidate := dir + "/" + name
+		err := executable(candidate)
+		if err == nil {
+			return candidate, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) && errors.Is(refused, fs.ErrNotExist) {
+			refused = err
+		}
+	}
+	return "", refused
+}
+
+func executable(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return syscall.EISDIR
+	}
+	return syscall.Access(path, 1) // X_OK
+}
