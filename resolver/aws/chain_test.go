@@ -392,23 +392,44 @@ func TestPlaces(t *testing.T) {
 }
 
 // TestRegionalHost: without a configured endpoint the regional one is asked,
-// never the global one.
-func TestRegionalHost(t *testing.T) {
-	seen := make(chan string, 9)
+// never the global one; and a proxy that refuses is named.
+func TestRegionalHostAndProxy(t *testing.T) {
+	var seen string
+	status := http.StatusForbidden
 	proxy := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		seen <- r.Method + " " + r.Host
-		rw.WriteHeader(http.StatusForbidden)
+		seen = r.Method + " " + r.Host
+		rw.WriteHeader(status)
 	}))
-	defer proxy.Close()
-	client := &httpClient{limits: limitsOf(resolver.AtPrompt)}
-	client.once.Do(client.build)
-	client.client.Transport.(*http.Transport).Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) }
-	_, err := newSTS(place{region: "eu-south-2"}, client.limits, client, keys{id: "A", secret: secret.New("s")}.provide()).GetCallerIdentity(context.Background(), nil)
-	if err == nil {
-		t.Fatal("no error")
+	ask := func() error {
+		client := &httpClient{limits: limitsOf(resolver.AtPrompt)}
+		client.once.Do(client.build)
+		client.client.Transport.(*http.Transport).Proxy = func(*http.Request) (*url.URL, error) {
+			u, err := url.Parse(proxy.URL)
+			u.User = url.UserPassword("me", "cAnArY")
+			return u, err
+		}
+		ctx := context.Background()
+		_, err := newSTS(place{region: "eu-south-2"}, client.limits, client, keys{id: "A", secret: secret.New("s")}.provide()).GetCallerIdentity(ctx, nil)
+		return explain(ctx, err, client, trouble{service: "STS"})
 	}
-	if got := <-seen; got != "CONNECT sts.eu-south-2.amazonaws.com:443" {
-		t.Errorf("asked %q", got)
+	for _, tt := range []struct {
+		status int
+		want   string
+	}{
+		{http.StatusForbidden, "STS at sts.eu-south-2.amazonaws.com cannot be reached: proxy 127.0.0.1"},
+		{http.StatusProxyAuthRequired, "wants a password"},
+		{0, "the proxy on the way to STS at sts.eu-south-2.amazonaws.com cannot be reached"},
+	} {
+		if status = tt.status; status == 0 {
+			proxy.Close()
+		}
+		err := ask()
+		if !strings.Contains(err.Error(), tt.want) || strings.Contains(describe(err), "cAnArY") {
+			t.Errorf("got %s", describe(err))
+		}
+	}
+	if seen != "CONNECT sts.eu-south-2.amazonaws.com:443" {
+		t.Errorf("asked %q", seen)
 	}
 }
 

@@ -69,7 +69,7 @@ func explain(ctx context.Context, err error, client *httpClient, t trouble) erro
 	case a.err != nil:
 		return network("try again, or check the network", "%s broke off its answer", at)
 	case a.status == http.StatusProxyAuthRequired:
-		return network("put the proxy's user and password into HTTPS_PROXY", "the proxy on the way to %s wants a password", host)
+		return network(wantsPassword, "the proxy on the way to %s wants a password", at)
 	case a.status >= 300 && a.status < 400:
 		return network(proxy, "%s answered with a redirect, which is not followed", at)
 	case isWebPage(a):
@@ -142,6 +142,8 @@ func (t trouble) hint(code, message string) string {
 	return ""
 }
 
+const wantsPassword = "put the proxy's user and password into HTTPS_PROXY"
+
 // unreachable words an attempt that brought no answer.
 func unreachable(err error, at string, l limits) (hint, format string, arg any) {
 	var dns *net.DNSError
@@ -149,7 +151,15 @@ func unreachable(err error, at string, l limits) (hint, format string, arg any) 
 	var invalid x509.CertificateInvalidError
 	var name x509.HostnameError
 	const check = "check the network, and HTTPS_PROXY if you need one"
+	var proxy *proxyError
+	var op *net.OpError
 	switch {
+	case errors.As(err, &proxy) && proxy.status == http.StatusProxyAuthRequired:
+		return wantsPassword, "the proxy on the way to %s wants a password", at
+	case errors.As(err, &proxy):
+		return "check HTTPS_PROXY and NO_PROXY", "%s", fmt.Sprintf("%s cannot be reached: %v", at, proxy)
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return "check HTTPS_PROXY and NO_PROXY", "the proxy on the way to %s cannot be reached", at
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "check the region, and the network", "there is no such host: %s", at
 	case errors.As(err, &dns):
@@ -169,7 +179,6 @@ func unreachable(err error, at string, l limits) (hint, format string, arg any) 
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
 		return check, "%s cannot be reached: no route to it", at
 	}
-	var op *net.OpError
 	if errors.As(err, &op) && op.Err != nil {
 		return check, "%s", fmt.Sprintf("%s cannot be reached: %s", at, clip(oneLine(op.Err.Error()), 120))
 	}

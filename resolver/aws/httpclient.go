@@ -2,6 +2,7 @@ package aws
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"sync"
 )
 
@@ -73,6 +75,12 @@ func (c *httpClient) build() {
 		TLSHandshakeTimeout: c.limits.call,
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
 		DisableKeepAlives:   true,
+		OnProxyConnectResponse: func(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+			if resp.StatusCode != http.StatusOK {
+				return &proxyError{proxy.Host, resp.StatusCode}
+			}
+			return nil
+		},
 	}
 	if c.bundle != nil {
 		path, pem, err := c.bundle()
@@ -96,6 +104,16 @@ func (c *httpClient) build() {
 		Transport: transport, Timeout: c.limits.call,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// proxyError is a proxy that makes no connection.
+type proxyError struct {
+	host   string
+	status int
+}
+
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("proxy %s answered %d %s", e.host, e.status, http.StatusText(e.status))
 }
 
 // bundleError is a CA bundle that cannot be used.

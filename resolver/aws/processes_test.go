@@ -1,0 +1,105 @@
+package aws
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ambit/resolver"
+	"ambit/resolver/aws/awstest"
+	"ambit/resolver/cache"
+)
+
+const openerVariable = "AMBIT_TEST_AWS_OPENER" // cache directory and token file, as JSON
+
+// TestMain lets this binary be the process that opens.
+func TestMain(m *testing.M) {
+	if given := os.Getenv(openerVariable); given != "" {
+		os.Exit(openOnce(given))
+	}
+	os.Exit(m.Run())
+}
+
+func openOnce(given string) int {
+	var paths [2]string
+	if err := json.Unmarshal([]byte(given), &paths); err != nil {
+		fmt.Println(err)
+		return 2
+	}
+	dir, err := cache.Open(paths[0], os.Getuid())
+	if err != nil {
+		fmt.Println(err)
+		return 2
+	}
+	o, err := New(Options{Cache: dir}).Open(context.Background(), &resolver.Call{
+		Inputs: value(oidc(obj{"file": paths[1]})), File: "/x", Env: resolver.NewBaseline(os.Environ()), Now: time.Now,
+	})
+	if err != nil {
+		fmt.Println(describe(err))
+		return 1
+	}
+	fmt.Println(id(o))
+	return 0
+}
+
+func (w *world) process(token string) *exec.Cmd {
+	paths, err := json.Marshal([2]string{w.cache.Path(), token})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = []string{openerVariable + "=" + string(paths)}
+	for name, value := range w.env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	return cmd
+}
+
+// TestHundredProcesses: a hundred processes at once and one of them, then its
+// successor, killed with the lock in hand.
+func TestHundredProcesses(t *testing.T) {
+	w := newWorld(t)
+	token := w.write("token", "token")
+	w.knobs(func(k *awstest.Knobs) { k.Slow = 1500 })
+
+	victim := w.process(token)
+	if err := victim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(5 * time.Second); w.server.Calls().Total == 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the first process asked nobody")
+		}
+	}
+	var wg sync.WaitGroup
+	answers := make([]string, 100)
+	for i := range answers {
+		wg.Go(func() {
+			out, err := w.process(token).Output()
+			if err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+			answers[i] = strings.TrimSpace(string(out))
+		})
+	}
+	time.Sleep(200 * time.Millisecond)
+	if err := victim.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = victim.Wait() // killed
+	wg.Wait()
+	if n := w.server.Calls().Total; n != 2 {
+		t.Errorf("%d calls, want the victim's and one", n)
+	}
+	for _, a := range answers {
+		if a != answers[0] {
+			t.Fatalf("different keys: %s and %s", a, answers[0])
+		}
+	}
+}
