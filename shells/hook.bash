@@ -15,8 +15,9 @@ case $- in
 *i*)
 
 # A command of ours, inherited from the shell around this one, proves nothing.
-\builtin unset -v __ambit_pwd __ambit_held __ambit_dead __ambit_until __ambit_proof \
-  __ambit_stores __ambit_seen __ambit_top __ambit_debug __ambit_found __ambit_o
+\builtin unset -v __ambit_pwd __ambit_held __ambit_dead __ambit_until __ambit_stores __ambit_seen __ambit_proof \
+  __ambit_f1 __ambit_s1 __ambit_a1 __ambit_f2 __ambit_s2 __ambit_a2 __ambit_f3 __ambit_s3 __ambit_a3 \
+  __ambit_f4 __ambit_s4 __ambit_a4 __ambit_top __ambit_debug __ambit_found __ambit_o __ambit_rc
 
 # The helpers of the rendered text. Unsetting first matters: export would evaluate
 # the value of an integer, fill element 0 of an array, follow a nameref.
@@ -117,6 +118,7 @@ __ambit_apply() {
 __ambit_before() {
   [[ -n ${__ambit_dead-} ]] || \builtin return 0
   [[ ${BASH_SUBSHELL-0} == 0 && -z ${COMP_LINE+x}${READLINE_LINE+x} ]] || \builtin return 0
+  \builtin local __ambit_o
   __ambit_now
   [[ -n $__ambit_o && $__ambit_o -ge $__ambit_dead ]] || \builtin return 0
   __ambit_run
@@ -161,12 +163,12 @@ __ambit_retrap() {
     __ambit_debug='__ambit_trap 0 "$_"'
     [[ -z ${3-} ]] || __ambit_debug='__ambit_trap "$?" "$_"'$'\n'$3
     __ambit_o=$__ambit_debug
+    \builtin export -n __ambit_top __ambit_found __ambit_debug __ambit_o # set -a
   else
-    [[ ${3-} == "$__ambit_debug" ]]
-    \builtin set -- "$?"
     __ambit_o=$__ambit_found
+    [[ ${3-} == "$__ambit_debug" ]] || \builtin set --
     \builtin unset -v __ambit_debug __ambit_found
-    \builtin return "$1"
+    [[ $# -gt 0 ]]
   fi
 }
 
@@ -197,7 +199,10 @@ __ambit_install() {
   *) case ${PS0-} in *__ambit_before*) ;; *) PS0='${ __ambit_before; }'${PS0-} ;; esac ;;
   esac
 }
-__ambit_status() { \builtin return "$1"; }
+__ambit_status() {
+  \builtin export -n __ambit_rc
+  \builtin return "$1"
+}
 
 __ambit_install
 \builtin unset -f __ambit_install

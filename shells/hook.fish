@@ -8,7 +8,7 @@ if builtin status is-interactive
 
     # What was inherited from the shell around this one proves nothing.
     builtin set -eg __ambit_pwd __ambit_held __ambit_dead __ambit_life __ambit_generation \
-        __ambit_watched __ambit_proof __ambit_absent __ambit_seen __ambit_later
+        __ambit_watched __ambit_proof __ambit_absent __ambit_seen __ambit_later __ambit_o
     builtin set -gu __ambit_bin $__ambit_bin
 
     # Is surely nothing different? No fork, no value printed. __ambit_held counts

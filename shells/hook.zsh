@@ -8,7 +8,9 @@
 if [[ -o interactive ]]; then
 
 # What was inherited from the shell around this one proves nothing.
-\builtin unset __ambit_pwd __ambit_dead
+\builtin unset __ambit_pwd __ambit_held __ambit_dead __ambit_until __ambit_stores __ambit_seen __ambit_proof \
+  __ambit_f1 __ambit_s1 __ambit_a1 __ambit_f2 __ambit_s2 __ambit_a2 __ambit_f3 __ambit_s3 __ambit_a3 \
+  __ambit_f4 __ambit_s4 __ambit_a4 __ambit_o
 
 # The helpers of the rendered text. Anything but a plain scalar has its own idea of
 # a value: an integer evaluates it, an array takes it as one element, typeset -u
@@ -112,7 +114,7 @@ __ambit_install() {
       \builtin print -ru2 -- "ambit: warning: ${__ambit_o%:*} is read-only here"
       continue
     fi
-    \builtin set -- "${(@P)${__ambit_o%:*}}"
+    \builtin set -- ${(P)${__ambit_o%:*}}
     (( ${@[(Ie)${__ambit_o#*:}]} )) || \builtin set -A ${__ambit_o%:*} ${__ambit_o#*:} "$@"
   done
 }
