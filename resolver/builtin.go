@@ -157,7 +157,7 @@ func (c *compiler) fields(call *call, arg *yaml.Node, required, optional []strin
 	for _, name := range required {
 		if out[name] == nil {
 			c.program.report(Diagnostic{Pos: c.env.at(call.line, call.col),
-				Summary: fmt.Sprintf("%s lacks %q", call.name, name), Imports: c.env.chain})
+				Summary: fmt.Sprintf("%s lacks %q", call.name, name), Imports: c.env.imported()})
 			ok = false
 		}
 	}

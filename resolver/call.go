@@ -24,6 +24,7 @@ func (ev *evaluator) callShape(e *expr) shape {
 	}
 	args := make([]Value, len(e.call.args))
 	out := Value{Pos: e.pos()}
+	var opens []*opened
 	waiting, unknown := false, false
 	for i, arg := range e.call.args {
 		v, ok := ev.force(ev.cell(arg))
@@ -34,19 +35,20 @@ func (ev *evaluator) callShape(e *expr) shape {
 		args[i] = v
 		unknown = unknown || v.hasUnknown()
 		out.Secret = out.Secret || v.hasSecret()
-		out.from = union(out.from, v.origins())
+		opens = union(opens, v.origins())
 	}
+	out = out.flowed(opens)
 	if waiting {
 		return shape{kind: shapePending}
 	}
 	if unknown {
 		out.Unknown = true
-		return shape{value: out, pos: out.Pos}
+		return shape{value: out}
 	}
 	v, ok := e.call.builtin.apply(ev, e, args)
 	if !ok || !ev.spend(e, v.size()) {
 		out.Unknown = true
-		return shape{value: out, pos: out.Pos}
+		return shape{value: out}
 	}
 	if e.call.builtin.name == "fn::concat" || e.call.builtin.name == "fn::validate" {
 		return *valueShape(v) // the parts keep their own flags
@@ -58,7 +60,7 @@ func (ev *evaluator) callShape(e *expr) shape {
 // what they were computed from.
 func marked(v, from Value) Value {
 	v.Secret = v.Secret || from.Secret
-	v.from, v.Pos = from.from, from.Pos
+	v.source, v.Pos = from.source, from.Pos
 	switch v.Kind {
 	case List:
 		for i := range v.List {
@@ -70,7 +72,7 @@ func marked(v, from Value) Value {
 		}
 	}
 	v.weight = 0
-	v.weight = v.size()
+	v.weight = clamp(v.size())
 	return v
 }
 
@@ -89,7 +91,7 @@ func (ev *evaluator) rotateShape(e *expr) shape {
 func (ev *evaluator) secretShape(e *expr) shape {
 	if e.call.envelope == "" {
 		v := Value{Kind: String, Text: e.call.arg.text, Secret: true, Pos: e.call.arg.pos()}
-		return shape{value: v, pos: v.Pos}
+		return shape{value: v}
 	}
 	return ev.decryptedShape(e)
 }
@@ -198,6 +200,7 @@ func split(ev *evaluator, e *expr, args []Value) (Value, bool) {
 
 func concat(ev *evaluator, e *expr, args []Value) (Value, bool) {
 	out, ok := Value{Kind: List, Pos: e.pos()}, true
+	var opens []*opened
 	n := 0
 	for i, arg := range args {
 		if !ev.want(e.call.args[i], nil, arg, List) {
@@ -210,9 +213,9 @@ func concat(ev *evaluator, e *expr, args []Value) (Value, bool) {
 		}
 		out.List = append(out.List, arg.List...)
 		out.Secret = out.Secret || arg.hasSecret()
-		out.from = union(out.from, arg.from)
+		opens = union(opens, arg.from())
 	}
-	return out, ok
+	return out.flowed(opens), ok
 }
 
 // ParseJSON reads one JSON text. Numbers keep their text; of keys that come

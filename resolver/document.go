@@ -75,7 +75,7 @@ func (c *compiler) document(root *yaml.Node) {
 				names = append(append([]string{}, topKeys...), directoryKeys...)
 			}
 			d := Diagnostic{Pos: c.env.at(key.Line, key.Column), Summary: fmt.Sprintf("unknown key %q", key.Value),
-				Hint: didYouMean(key.Value, names), Imports: c.env.chain}
+				Hint: didYouMean(key.Value, names), Imports: c.env.imported()}
 			if !governs {
 				d.Severity = Warning
 			}
@@ -221,7 +221,7 @@ func (c *compiler) environmentKey(doc *document, n *yaml.Node) (out []importDecl
 		if isRelative(l.text) {
 			c.program.report(Diagnostic{Pos: c.env.at(l.line, l.col),
 				Summary: fmt.Sprintf("environment takes names, not the file %q", l.text),
-				Hint:    "put it under imports", Imports: c.env.chain})
+				Hint:    "put it under imports", Imports: c.env.imported()})
 			continue
 		}
 		if c.importable(l) {
@@ -274,7 +274,7 @@ func (c *compiler) importOptions(n *yaml.Node, decl *importDecl) bool {
 		case key.Value != "merge":
 			c.program.report(Diagnostic{Severity: Warning, Pos: c.env.at(key.Line, key.Column),
 				Summary: fmt.Sprintf("unknown import option %q", key.Value),
-				Hint:    didYouMean(key.Value, []string{"merge"}), Imports: c.env.chain})
+				Hint:    didYouMean(key.Value, []string{"merge"}), Imports: c.env.imported()})
 		case value.Kind != yaml.ScalarNode || value.Tag != "!!bool":
 			c.fault(value, "merge must be true or false, not %s", nodeKind(value))
 			return false
@@ -351,7 +351,7 @@ func ValidEnvironmentName(name string) bool {
 
 // importable reports a name that no environment and no file can have.
 func (c *compiler) importable(l literal) bool {
-	d := Diagnostic{Pos: c.env.at(l.line, l.col), Imports: c.env.chain}
+	d := Diagnostic{Pos: c.env.at(l.line, l.col)}
 	switch {
 	case isRelative(l.text):
 		if strings.HasSuffix(l.text, ".yaml") {
@@ -372,6 +372,7 @@ func (c *compiler) importable(l literal) bool {
 		d.Summary = fmt.Sprintf("invalid environment name %q", l.text)
 		d.Hint = "a name is [PROJECT/]NAME of letters, digits, _ . and -"
 	}
+	d.Imports = c.env.imported()
 	c.program.report(d)
 	return false
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"sort"
 	"strings"
 	"unicode/utf8"
 
@@ -33,7 +32,7 @@ type assignment struct {
 func (p *Program) dotenvFile(env *environment, decl dotenvDecl) {
 	pos := env.at(decl.line, decl.col)
 	fail := func(summary, hint string) {
-		p.report(Diagnostic{Pos: pos, Summary: summary, Hint: hint, Imports: env.chain})
+		p.report(Diagnostic{Pos: pos, Summary: summary, Hint: hint, Imports: env.imported()})
 	}
 	path, err := p.absolute(env, decl.text)
 	if err != nil {
@@ -58,7 +57,7 @@ func (p *Program) dotenvFile(env *environment, decl dotenvDecl) {
 	p.note(ClosureFile{Path: src.Path, Store: src.Store, Bytes: src.Bytes})
 	file := p.dotenvs[src.Path]
 	if file == nil {
-		file = &dotenvFile{path: src.Path, order: len(p.dotenvs), chain: append([]Position{pos}, env.chain...)}
+		file = &dotenvFile{path: src.Path, order: len(p.dotenvs), chain: append([]Position{pos}, env.imported()...)}
 		p.dotenvs[src.Path] = file
 		if p.bytes += len(src.Bytes); p.bytes > maxClosureBytes {
 			fail(fmt.Sprintf("the imported files have more than %d MiB", maxClosureBytes>>20), "")
@@ -213,20 +212,6 @@ func foreignPart(parts []syntax.WordPart) syntax.Node {
 		}
 	}
 	return nil
-}
-
-// names are those that the file assigns, sorted.
-func (f *dotenvFile) names() []string {
-	seen := map[string]bool{}
-	var out []string
-	for _, a := range f.assignments {
-		if !seen[a.name] {
-			seen[a.name] = true
-			out = append(out, a.name)
-		}
-	}
-	sort.Strings(out)
-	return out
 }
 
 // dotenvValue is a file as {environmentVariables: …}, every value secret. When

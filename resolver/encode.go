@@ -211,7 +211,7 @@ func (p *Program) detailed(v Value, showSecrets bool) Value {
 	if v.Unknown {
 		m["unknown"] = yes
 	}
-	if _, expires := times(v.from); !expires.IsZero() {
+	if _, expires := times(v.from()); !expires.IsZero() {
 		m["expiresAt"] = Value{Kind: String, Text: expires.UTC().Format(time.RFC3339)}
 	}
 	if env := p.byPath[v.Pos.File]; env != nil {

@@ -22,7 +22,9 @@ type evaluator struct {
 	diags []Diagnostic
 
 	cells    []*cell // by expr.id
+	slab     []cell  // to be used for further cells
 	roots    map[*environment]*cell
+	chains   map[*environment]*layer
 	dotenv   map[*dotenvFile]*Value
 	opens    *openings
 	pass     int
@@ -47,7 +49,7 @@ func newEvaluator(ctx context.Context, p *Program, opt Options, m mode) *evaluat
 		opt.Env = NewBaseline(nil)
 	}
 	return &evaluator{
-		p: p, ctx: ctx, opt: opt, mode: m, cells: make([]*cell, p.exprs), roots: map[*environment]*cell{},
+		p: p, ctx: ctx, opt: opt, mode: m, cells: make([]*cell, p.exprs), roots: map[*environment]*cell{}, chains: map[*environment]*layer{},
 		dotenv: map[*dotenvFile]*Value{}, opens: newOpenings(), forcing: map[*expr]bool{},
 	}
 }
@@ -55,16 +57,14 @@ func newEvaluator(ctx context.Context, p *Program, opt Options, m mode) *evaluat
 // cell is a value that is computed when it is asked for, in two steps: its
 // shape, which leaves the parts of a list or an object alone, and the whole.
 type cell struct {
-	expr    *expr    // one written value
-	sources []source // or what several layers say about one key, the highest first
-	key     string   // of which, for messages
+	expr  *expr  // one written value
+	chain *layer // or what several layers say about one key
+	key   string // of which, for messages
 
 	state state
 	pass  int // in which it was pending
 	shape shape
-
-	forced bool
-	value  Value
+	whole *Value // of a list or an object: once it is computed whole
 }
 
 type state uint8
@@ -76,27 +76,51 @@ const (
 	pending
 )
 
-// source is one layer's contribution to a cell.
+// source is one layer's contribution to a cell: one of expr, value and of.
 type source struct {
 	expr  *expr
 	value *Value
-	of    *cell // with key: the property of a value whose shape is not known yet
+	of    *cell // the property `key` of a value whose shape is not known yet
 	key   string
-	line  int // of the key, in env
-	col   int
-	env   *environment
+	prop  *property    // the written key, if it is one
+	env   *environment // in which; nil: a provider's data
+}
+
+// layer is a link in the chain of what is said about a value, the highest
+// first. The chains of an environment and of those that import it share their
+// lower ends, and a link is only made when it is looked for.
+type layer struct {
+	source
+	next *layer
+	more *layer // the chain of the parent, below this layer's: next is found there when it is asked for
+	name string // of the property to be found there
+
+	kids map[string]*layer // chains of properties that were looked for from here
+	cell *cell
+}
+
+func (s source) pos() Position {
+	switch {
+	case s.prop != nil && s.env != nil:
+		return s.env.at(s.prop.line, s.prop.col)
+	case s.value != nil:
+		return s.value.Pos
+	}
+	return Position{}
 }
 
 // shape is a value as far as its parts need not be looked at.
 type shape struct {
 	kind  shapeKind
-	value Value   // of shapeValue: a scalar, a list that is all there, or unknown
-	items []*expr // of shapeList
+	value Value   // of shapeValue: a scalar, a list that is all there, or unknown; else its Pos alone
+	list  *expr   // of shapeList
 	obj   *object // of shapeObject
-	pos   Position
+	row   int     // of references, one after the other, that lead here
 
 	schema *Schema // of an unknown value, if its provider says
 }
+
+func (s *shape) pos() Position { return s.value.Pos }
 
 type shapeKind uint8
 
@@ -109,34 +133,76 @@ const (
 	shapeBlocked // nor can a lower layer supply it: this one is no object
 )
 
-// object is an object whose properties are searched layer by layer.
+// object is an object whose properties are searched layer by layer: the layers
+// from head on, down to the first that is no object.
 type object struct {
-	layers []source // expr of kind exprObject, or value of kind Object; the highest first
-	rest   []source // lower ones whose shape is not known yet
-	below  *shape   // what stands under the layers: unknown, or nil
-	kids   map[string]*cell
-	names  []string // sorted; set by expand
-	pos    Position
+	head *layer
+	pos  Position
+
+	expanded bool
+	entries  []entry // once expanded: all the properties, sorted by name
+	below    *shape  // once expanded: what stands under the objects, if it is unknown
+}
+
+// entry is a property of an object all of whose layers are known.
+type entry struct {
+	name string
+	top  source // where the highest layer says it
+	many bool   // there are further layers
+	cell *cell
+}
+
+func (o *object) entry(name string) *entry {
+	i := sort.Search(len(o.entries), func(i int) bool { return o.entries[i].name >= name })
+	if i < len(o.entries) && o.entries[i].name == name {
+		return &o.entries[i]
+	}
+	return nil
+}
+
+func (o *object) names() []string {
+	names := make([]string, len(o.entries))
+	for i := range o.entries {
+		names[i] = o.entries[i].name
+	}
+	return names
 }
 
 var shapeUnknown = shape{value: Value{Unknown: true}}
 
-func unknownAt(pos Position) shape { return shape{value: Value{Unknown: true, Pos: pos}, pos: pos} }
+func unknownAt(pos Position) shape { return shape{value: Value{Unknown: true, Pos: pos}} }
 
 func (ev *evaluator) report(env *environment, pos Position, summary, hint string) {
-	ev.diags = append(ev.diags, Diagnostic{Pos: pos, Summary: summary, Hint: hint, Imports: env.chain})
+	ev.diags = append(ev.diags, Diagnostic{Pos: pos, Summary: summary, Hint: hint, Imports: env.imported()})
 }
 
 func (ev *evaluator) warn(env *environment, pos Position, summary, hint string) {
-	ev.diags = append(ev.diags, Diagnostic{Severity: Warning, Pos: pos, Summary: summary, Hint: hint, Imports: env.chain})
+	ev.diags = append(ev.diags, Diagnostic{Severity: Warning, Pos: pos, Summary: summary, Hint: hint, Imports: env.imported()})
 }
 
 func (ev *evaluator) cell(e *expr) *cell {
 	c := ev.cells[e.id]
 	if c == nil {
-		c = &cell{expr: e}
+		c = ev.newCell()
+		c.expr = e
 		ev.cells[e.id] = c
 	}
+	return c
+}
+
+func (ev *evaluator) newCell() *cell {
+	if len(ev.slab) == 0 {
+		ev.slab = make([]cell, 32)
+	}
+	c := &ev.slab[0]
+	ev.slab = ev.slab[1:]
+	return c
+}
+
+// settled is a cell whose shape is known.
+func (ev *evaluator) settled(sh shape) *cell {
+	c := ev.newCell()
+	c.state, c.shape = done, sh
 	return c
 }
 
@@ -145,29 +211,51 @@ func (ev *evaluator) root(env *environment) *cell {
 	if c := ev.roots[env]; c != nil {
 		return c
 	}
-	c := &cell{state: done, shape: shape{kind: shapeObject, pos: env.at(1, 1), obj: ev.merged(layersOf(env))}}
+	pos := env.at(1, 1)
+	c := ev.settled(shape{kind: shapeObject, value: Value{Pos: pos}, obj: &object{head: ev.chain(env), pos: pos}})
 	ev.roots[env] = c
 	return c
 }
 
-// merged is the object of some environments' values, the highest first.
-func (ev *evaluator) merged(envs []*environment) *object {
-	obj := &object{pos: envs[0].at(1, 1)}
-	for _, env := range envs {
-		if env.doc.values != nil {
-			obj.layers = append(obj.layers, source{expr: env.doc.values, env: env})
-		}
-		for i := len(env.dotenvs) - 1; i >= 0; i-- {
-			if v := ev.dotenvValue(env, env.dotenvs[i]); v != nil {
-				obj.layers = append(obj.layers, source{value: v, env: env})
-			}
-		}
-		if env.failed && obj.below == nil {
-			obj.below = &shapeUnknown
-			break
-		}
+// chain is the layers of an environment's values. It ends in the chain of the
+// one environment that it imports, if it is one; several are put together.
+func (ev *evaluator) chain(env *environment) *layer {
+	if l, ok := ev.chains[env]; ok {
+		return l
 	}
-	return obj
+	var lower *layer
+	switch targets := targetsOf(env); len(targets) {
+	case 0:
+	case 1:
+		lower = ev.chain(targets[0])
+	default:
+		lower = ev.stack(layersOf(env)[1:])
+	}
+	l := ev.own(env, lower)
+	ev.chains[env] = l
+	return l
+}
+
+// stack is the chain of some environments' own values, the highest first.
+func (ev *evaluator) stack(envs []*environment) (l *layer) {
+	for i := len(envs) - 1; i >= 0; i-- {
+		l = ev.own(envs[i], l)
+	}
+	return l
+}
+
+// own puts an environment's values on a chain, and its dotenv files under them.
+func (ev *evaluator) own(env *environment, lower *layer) *layer {
+	if env.failed {
+		lower = &layer{source: source{value: &Value{Unknown: true, Pos: env.at(1, 1)}, env: env}, next: lower}
+	}
+	for _, file := range env.dotenvs {
+		lower = &layer{source: source{value: ev.dotenvValue(env, file), env: env}, next: lower}
+	}
+	if env.doc.values != nil {
+		lower = &layer{source: source{expr: env.doc.values, env: env}, next: lower}
+	}
+	return lower
 }
 
 // resolve finds a cell's shape.
@@ -208,9 +296,6 @@ func (ev *evaluator) resolveSource(s source) *shape {
 	case shapeObject:
 		c := ev.child(of.obj, s.key)
 		if c == nil {
-			if of.obj.below != nil {
-				return of.obj.below
-			}
 			return &shape{kind: shapeAbsent}
 		}
 		return ev.resolve(c)
@@ -227,196 +312,291 @@ func (ev *evaluator) resolveSource(s source) *shape {
 // one does.
 func valueShape(v Value) *shape {
 	if v.Kind == Object && !v.Unknown {
-		return &shape{kind: shapeObject, pos: v.Pos, obj: &object{layers: []source{{value: &v}}, pos: v.Pos}}
+		return &shape{kind: shapeObject, value: Value{Pos: v.Pos}, obj: &object{head: &layer{source: source{value: &v}}, pos: v.Pos}}
 	}
-	return &shape{value: v, pos: v.Pos}
+	return &shape{value: v}
 }
 
 // merge decides between the layers: the highest that has the key counts, and
 // the objects below it, down to the first that is none, supply further keys.
 func (ev *evaluator) merge(c *cell) shape {
-	sources := c.sources
+	l := c.chain
 	if ev.p.hasFinal {
-		sources = ev.holdFinal(c)
+		l = ev.holdFinal(c)
 	}
-	for i, s := range sources {
-		sh := ev.resolveSource(s)
+	for ; l != nil; l = ev.next(l) {
+		sh := ev.resolveSource(l.source)
 		switch sh.kind {
 		case shapeAbsent:
 			continue
 		case shapeBlocked:
 			return shape{kind: shapeAbsent}
 		case shapeObject:
-			return shape{kind: shapeObject, pos: sh.pos, obj: ev.stack(sh.obj, sources[i+1:])}
+			if sh.obj.isLogin() {
+				l = ev.withoutOpens(l)
+			}
+			return shape{kind: shapeObject, value: Value{Pos: sh.pos()}, row: sh.row, obj: &object{head: l, pos: sh.pos()}}
 		}
 		return *sh
 	}
 	return shape{kind: shapeAbsent}
 }
 
-// stack puts an object on lower sources. Those that have to be computed first
-// are left for when a key is asked for that no layer above them supplies.
-func (ev *evaluator) stack(top *object, lower []source) *object {
-	if len(lower) == 0 || top.below != nil {
-		return top
+// next is the layer below, or nil.
+func (ev *evaluator) next(l *layer) *layer {
+	if l.more != nil {
+		l.next = ev.first(ev.next(l.more), l.name)
+		l.more = nil
 	}
-	obj := &object{layers: slices.Clip(slices.Clone(top.layers)), rest: slices.Clip(slices.Clone(top.rest)), pos: top.pos}
-	login := top.isLogin()
-	for _, s := range lower {
-		switch {
-		case login && s.expr != nil && s.expr.isOpen():
-			return obj // a login replaces another open, it never mixes with it
-		case len(obj.rest) == 0 && s.expr != nil && s.expr.kind == exprObject,
-			len(obj.rest) == 0 && s.value != nil && s.value.Kind == Object && !s.value.Unknown:
-			obj.layers = append(obj.layers, s)
-		case s.expr != nil && (s.expr.kind == exprScalar || s.expr.kind == exprList):
-			return obj
-		default:
-			obj.rest = append(obj.rest, s)
+	return l.next
+}
+
+// first finds the highest layer from l on that has, or may have, a property.
+// Nothing is computed for it: a value whose shape is not known may have any.
+func (ev *evaluator) first(l *layer, name string) *layer {
+	start := l
+	if l != nil {
+		if found, ok := l.kids[name]; ok {
+			return found
 		}
 	}
-	return obj
+	var found *layer
+	for ; l != nil && found == nil; l = ev.next(l) {
+		switch {
+		case l.expr != nil && l.expr.kind == exprObject:
+			if p := l.expr.property(name); p != nil {
+				found = &layer{source: source{expr: p.value, prop: p, env: l.expr.env}, more: l, name: name}
+			}
+		case l.expr != nil && l.expr.kind <= exprList && l.expr.kind != exprRef:
+			l = nil // no object: it hides what is below
+		case l.value != nil && l.value.Unknown:
+			found = &layer{source: source{value: l.value, env: l.env}}
+		case l.value != nil && l.value.Kind != Object:
+			l = nil
+		case l.value != nil:
+			if v, ok := l.value.Object[name]; ok {
+				found = &layer{source: source{value: &v, env: l.env}, more: l, name: name}
+			}
+		default:
+			found = &layer{source: source{of: ev.cellAt(l), key: name, env: l.env}, more: l, name: name}
+		}
+		if l == nil {
+			break
+		}
+	}
+	if start != nil {
+		if start.kids == nil {
+			start.kids = map[string]*layer{}
+		}
+		start.kids[name] = found
+	}
+	return found
+}
+
+// cellAt is what one layer says, without those below it.
+func (ev *evaluator) cellAt(l *layer) *cell {
+	if l.expr != nil {
+		return ev.cell(l.expr)
+	}
+	if l.of != nil {
+		c := ev.newCell()
+		c.chain, c.key = &layer{source: l.source}, l.key
+		return c
+	}
+	return ev.settled(*valueShape(*l.value))
 }
 
 func (e *expr) isOpen() bool { return e.kind == exprCall && e.call.builtin.name == openName }
 
 // isLogin says whether the object is the undivided result of a login.
 func (o *object) isLogin() bool {
-	return len(o.layers) > 0 && o.layers[0].value != nil && o.layers[0].value.whole != nil &&
-		strings.HasSuffix(o.layers[0].value.whole.provider, "-login")
-}
-
-// settle computes the layers that were left.
-func (ev *evaluator) settle(o *object) shapeKind {
-	for len(o.rest) > 0 {
-		sh := ev.resolveSource(o.rest[0])
-		switch {
-		case sh.kind == shapePending:
-			return shapePending
-		case sh.kind == shapeAbsent:
-			o.rest = o.rest[1:]
-		case sh.kind == shapeObject:
-			if whole := sh.obj.wholeOpen(); whole && o.isLogin() {
-				o.rest = nil
-				break
-			}
-			o.layers = append(o.layers, sh.obj.layers...)
-			o.rest = append(slices.Clone(sh.obj.rest), o.rest[1:]...)
-			if sh.obj.below != nil {
-				o.below, o.rest = sh.obj.below, nil
-			}
-		default:
-			if sh.value.Unknown {
-				o.below = sh
-			}
-			o.rest = nil
-		}
-	}
-	return shapeObject
+	return o.wholeOpen() && strings.HasSuffix(o.head.value.whole().provider, "-login")
 }
 
 func (o *object) wholeOpen() bool {
-	return len(o.layers) > 0 && o.layers[0].value != nil && o.layers[0].value.whole != nil
+	return o.head != nil && o.head.value != nil && o.head.value.whole() != nil
+}
+
+// withoutOpens is a chain that ends above the first lower layer that is an open
+// too: a login replaces another open, it never mixes with it.
+func (ev *evaluator) withoutOpens(l *layer) *layer {
+	head := &layer{source: l.source}
+	last := head
+	for l = ev.next(l); l != nil; l = ev.next(l) {
+		if l.expr != nil && l.expr.isOpen() {
+			break
+		}
+		if l.expr == nil || l.expr.kind == exprRef {
+			if sh := ev.resolveSource(l.source); sh.kind == shapeObject && sh.obj.wholeOpen() {
+				break
+			}
+		}
+		last.next = &layer{source: l.source}
+		last = last.next
+	}
+	return head
 }
 
 // child is a property of an object, or nil if no layer can have it. Its shape
 // may still turn out to be absent.
 func (ev *evaluator) child(o *object, key string) *cell {
-	if c, ok := o.kids[key]; ok {
-		return c
-	}
-	var sources []source
-	for _, layer := range o.layers {
-		if s, ok := layer.get(key); ok {
-			sources = append(sources, s)
+	if o.expanded {
+		if e := o.entry(key); e != nil {
+			return ev.cellOf(o, e)
 		}
-	}
-	for _, r := range o.rest {
-		of := r.of
-		switch {
-		case r.expr != nil:
-			of = ev.cell(r.expr)
-		case r.of != nil:
-			of = &cell{sources: []source{r}, key: r.key}
-		default:
-			of = &cell{state: done, shape: *valueShape(*r.value)}
-		}
-		sources = append(sources, source{of: of, key: key, env: r.env})
-	}
-	c := ev.join(key, sources)
-	if o.kids == nil {
-		o.kids = map[string]*cell{}
-	}
-	o.kids[key] = c
-	return c
-}
-
-func (ev *evaluator) join(key string, sources []source) *cell {
-	switch {
-	case len(sources) == 0:
 		return nil
-	case len(sources) == 1 && sources[0].expr != nil:
-		return ev.cell(sources[0].expr)
-	case len(sources) == 1 && sources[0].value != nil:
-		return &cell{state: done, shape: *valueShape(*sources[0].value)}
 	}
-	return &cell{sources: sources, key: key}
+	l := ev.first(o.head, key)
+	if l == nil {
+		return nil
+	}
+	return ev.cellFrom(l, key)
 }
 
-// get is a layer's contribution to a property.
-func (s source) get(key string) (source, bool) {
-	if s.value != nil {
-		v, ok := s.value.Object[key]
-		return source{value: &v, env: s.env, line: v.Pos.Line, col: v.Pos.Column}, ok
+// cellFrom is what the layers from l on say.
+func (ev *evaluator) cellFrom(l *layer, key string) *cell {
+	if l.cell != nil {
+		return l.cell
 	}
-	p := s.expr.property(key)
-	if p == nil {
-		return source{}, false
+	switch {
+	case l.expr != nil && !ev.p.hasFinal && (l.expr.kind == exprScalar || l.expr.kind == exprText || l.expr.kind == exprList),
+		l.expr != nil && ev.next(l) == nil:
+		l.cell = ev.cell(l.expr)
+	case l.value != nil && ev.next(l) == nil:
+		l.cell = ev.settled(*valueShape(*l.value))
+	default:
+		l.cell = ev.newCell()
+		l.cell.chain, l.cell.key = l, key
 	}
-	return source{expr: p.value, env: s.expr.env, line: p.line, col: p.col}, true
+	return l.cell
+}
+
+func (ev *evaluator) cellOf(o *object, e *entry) *cell {
+	if e.cell == nil {
+		if !e.many && e.top.expr != nil {
+			e.cell = ev.cell(e.top.expr)
+		} else {
+			e.cell = ev.cellFrom(ev.first(o.head, e.name), e.name)
+		}
+	}
+	return e.cell
 }
 
 // expand finds all the properties of an object, in one go over its layers.
 func (ev *evaluator) expand(o *object) shapeKind {
-	if o.names != nil {
+	if o.expanded {
 		return shapeObject
 	}
-	if kind := ev.settle(o); kind == shapePending {
-		return kind
+	if e := o.head; e != nil && e.expr != nil && e.expr.kind == exprObject && ev.next(e) == nil {
+		o.entries = make([]entry, len(e.expr.keys))
+		for i := range e.expr.keys {
+			p := &e.expr.keys[i]
+			o.entries[i] = entry{name: p.name, top: source{expr: p.value, prop: p, env: e.expr.env}}
+		}
+		o.expanded = true
+		return shapeObject
 	}
-	all := map[string][]source{}
-	for _, layer := range o.layers {
-		if layer.value != nil {
-			for key := range layer.value.Object {
-				s, _ := layer.get(key)
-				all[key] = append(all[key], s)
+	n := 0
+	for l := o.head; l != nil; l = ev.next(l) {
+		if l.expr != nil {
+			n += len(l.expr.keys)
+		}
+	}
+	index := make(map[string]int, n)
+	entries := make([]entry, 0, n)
+	add := func(name string, top source) {
+		if i, again := index[name]; again {
+			entries[i].many = true
+			return
+		}
+		index[name] = len(entries)
+		entries = append(entries, entry{name: name, top: top})
+	}
+	var below *shape
+	for l := o.head; l != nil; l = ev.next(l) {
+		if l.expr != nil && l.expr.kind == exprObject {
+			for i := range l.expr.keys {
+				p := &l.expr.keys[i]
+				add(p.name, source{expr: p.value, prop: p, env: l.expr.env})
 			}
 			continue
 		}
-		for i := range layer.expr.keys {
-			p := &layer.expr.keys[i]
-			all[p.name] = append(all[p.name], source{expr: p.value, env: layer.expr.env, line: p.line, col: p.col})
+		if l.value != nil && l.value.Kind == Object && !l.value.Unknown {
+			for key, v := range l.value.Object {
+				add(key, source{value: &v, env: l.env})
+			}
+			continue
+		}
+		sh := ev.resolveSource(l.source)
+		if sh.kind == shapePending {
+			return shapePending
+		}
+		if sh.kind == shapeAbsent {
+			continue
+		}
+		if sh.kind != shapeObject {
+			if sh.kind == shapeValue && sh.value.Unknown {
+				below = sh
+			}
+			break
+		}
+		if kind := ev.expand(sh.obj); kind == shapePending {
+			return kind
+		}
+		for i := range sh.obj.entries {
+			e := &sh.obj.entries[i]
+			top := e.top
+			top.expr = nil // what it says is merged with further layers
+			if top.value == nil {
+				top.of = ev.cellAt(l)
+			}
+			add(e.name, top)
+		}
+		if sh.obj.below != nil {
+			below = sh.obj.below
+			break
 		}
 	}
-	if o.kids == nil {
-		o.kids = make(map[string]*cell, len(all))
-	}
-	names := make([]string, 0, len(all))
-	for key, sources := range all {
-		names = append(names, key)
-		if o.kids[key] == nil {
-			o.kids[key] = ev.join(key, sources)
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	// The chains of properties are made from the layers, not from the entries.
+	for i := range entries {
+		if e := &entries[i]; e.many || e.top.expr == nil {
+			e.cell = ev.cellFrom(ev.first(o.head, e.name), e.name)
 		}
 	}
-	sort.Strings(names)
-	o.names = names
+	o.entries, o.below, o.expanded = entries, below, true
 	return shapeObject
 }
 
-// holdFinal drops the contributions that would override a final one, and says
-// so.
-func (ev *evaluator) holdFinal(c *cell) []source {
-	kept := c.sources
+// forceEntry computes a property whole; there is false if no layer has it after
+// all.
+func (ev *evaluator) forceEntry(o *object, e *entry) (v Value, there, ready bool) {
+	if e.cell == nil && e.top.expr != nil && e.top.expr.kind == exprScalar {
+		return e.top.expr.literal(), true, true
+	}
+	c := ev.cellOf(o, e)
+	v, ready = ev.force(c)
+	absent := c.state == done && (c.shape.kind == shapeAbsent || c.shape.kind == shapeBlocked)
+	return v, !absent, ready
+}
+
+// literal is the value of a scalar.
+func (e *expr) literal() Value {
+	return Value{Kind: e.scalar, Bool: e.truth, Text: e.text, Pos: e.pos()}
+}
+
+// holdFinal is a cell's chain without the layers that would override a final
+// one; it says so.
+func (ev *evaluator) holdFinal(c *cell) *layer {
+	var kept []*layer
+	final := false
+	for l := c.chain; l != nil; l = ev.next(l) {
+		kept = append(kept, l)
+		final = final || len(kept) > 1 && l.expr != nil && l.expr.final
+	}
+	if !final {
+		return c.chain
+	}
 	for i := len(kept) - 1; i > 0; i-- {
 		e := kept[i].expr
 		if e == nil || !e.final {
@@ -424,39 +604,47 @@ func (ev *evaluator) holdFinal(c *cell) []source {
 		}
 		if e.kind != exprObject {
 			ev.overridden(c, kept[:i])
-			return kept[i:]
+			kept = kept[i:]
+			break
 		}
 		// An object that contains a final value stays, against what is none.
 		for j := i - 1; j >= 0; j-- {
-			sh := ev.resolveSource(kept[j])
+			sh := ev.resolveSource(kept[j].source)
 			if sh.kind == shapeValue && !sh.value.Unknown || sh.kind == shapeList {
 				ev.overridden(c, kept[j:j+1])
-				kept = slices.Delete(slices.Clone(kept), j, j+1)
+				kept = slices.Delete(kept, j, j+1)
 				i--
 			}
 		}
 	}
-	return kept
+	head := &layer{source: kept[0].source}
+	last := head
+	for _, l := range kept[1:] {
+		last.next = &layer{source: l.source}
+		last = last.next
+	}
+	return head
 }
 
-func (ev *evaluator) overridden(c *cell, by []source) {
-	for _, s := range by {
-		if sh := ev.resolveSource(s); sh.kind == shapeAbsent || sh.kind == shapePending || s.env == nil {
+func (ev *evaluator) overridden(c *cell, by []*layer) {
+	for _, l := range by {
+		if sh := ev.resolveSource(l.source); sh.kind == shapeAbsent || sh.kind == shapePending || l.env == nil {
 			continue
 		}
-		ev.warn(s.env, s.env.at(s.line, s.col), fmt.Sprintf("%q is final and is not overridden", c.key), "")
+		ev.warn(l.env, l.pos(), fmt.Sprintf("%q is final and is not overridden", c.key), "")
 	}
 }
 
 // resolveExpr computes a written value as far as its shape.
 func (ev *evaluator) resolveExpr(e *expr) shape {
+	at := Value{Pos: e.pos()}
 	switch e.kind {
 	case exprScalar:
-		return shape{value: Value{Kind: e.scalar, Bool: e.truth, Text: e.text, Pos: e.pos()}, pos: e.pos()}
+		return shape{value: e.literal()}
 	case exprList:
-		return shape{kind: shapeList, items: e.items, pos: e.pos()}
+		return shape{kind: shapeList, list: e, value: at}
 	case exprObject:
-		return shape{kind: shapeObject, pos: e.pos(), obj: &object{layers: []source{{expr: e, env: e.env}}, pos: e.pos()}}
+		return shape{kind: shapeObject, value: at, obj: &object{head: &layer{source: source{expr: e, env: e.env}}, pos: at.Pos}}
 	case exprRef:
 		return ev.reference(e, e.parts[0])
 	case exprCall:
@@ -471,41 +659,44 @@ func (ev *evaluator) text(e *expr) shape {
 		return unknownAt(e.pos()) // reported when it was parsed
 	}
 	out := Value{Kind: String, Pos: e.pos()}
-	var b strings.Builder
-	waiting := false
+	var b []byte
+	var opens []*opened
+	row, waiting := 0, false
 	for _, part := range e.parts {
 		if part.path == nil {
-			b.WriteString(part.literal)
+			b = append(b, part.literal...)
 			continue
 		}
 		sh := ev.reference(e, part)
 		v, ok := ev.forceShape(e, &sh)
+		row = max(row, sh.row)
 		switch {
 		case !ok:
 			waiting = true
 			continue
 		case v.hasUnknown():
 			out.Unknown = true
-		case !out.Unknown && b.Len()+v.size() <= 2*maxComputed:
-			appendText(&b, v)
+		case !out.Unknown && len(b)+v.size() <= 2*maxComputed:
+			b = appendText(b, v)
 		case !out.Unknown:
 			ev.tooLarge(e)
 			out.Unknown = true
 		}
 		out.Secret = out.Secret || v.hasSecret()
-		out.from = union(out.from, v.origins())
+		opens = union(opens, v.origins())
 	}
 	if waiting {
 		return shape{kind: shapePending}
 	}
+	out = out.flowed(opens)
 	if !out.Unknown {
-		out.Text = b.String()
+		out.Text = string(b)
 		out.Unknown = !ev.spend(e, len(out.Text))
 	}
 	if out.Unknown {
 		out.Text = ""
 	}
-	return shape{value: out, pos: out.Pos}
+	return shape{value: out, row: row}
 }
 
 func (ev *evaluator) tooLarge(e *expr) {
@@ -530,29 +721,30 @@ func (ev *evaluator) spend(e *expr, n int) bool {
 }
 
 // appendText writes the text form of a value.
-func appendText(b *strings.Builder, v Value) {
+func appendText(b []byte, v Value) []byte {
 	switch v.Kind {
 	case Bool:
-		b.WriteString(strconv.FormatBool(v.Bool))
+		b = strconv.AppendBool(b, v.Bool)
 	case Number, String:
-		b.WriteString(v.Text)
+		b = append(b, v.Text...)
 	case List:
 		for i, item := range v.List {
 			if i > 0 {
-				b.WriteByte(',')
+				b = append(b, ',')
 			}
-			b.WriteString(strconv.Quote(textOf(item)))
+			b = strconv.AppendQuote(b, textOf(item))
 		}
 	case Object:
 		for i, key := range sortedKeys(v.Object) {
 			if i > 0 {
-				b.WriteByte(',')
+				b = append(b, ',')
 			}
-			b.WriteString(strconv.Quote(key))
-			b.WriteByte('=')
-			b.WriteString(strconv.Quote(textOf(v.Object[key])))
+			b = strconv.AppendQuote(b, key)
+			b = append(b, '=')
+			b = strconv.AppendQuote(b, textOf(v.Object[key]))
 		}
 	}
+	return b
 }
 
 // textOf is the text form of a value.
@@ -561,9 +753,7 @@ func textOf(v Value) string {
 	case Number, String:
 		return v.Text
 	}
-	var b strings.Builder
-	appendText(&b, v)
-	return b.String()
+	return string(appendText(nil, v))
 }
 
 func sortedKeys(m map[string]Value) []string {
@@ -577,33 +767,45 @@ func sortedKeys(m map[string]Value) []string {
 
 // force computes a value whole. It returns false if that has to wait.
 func (ev *evaluator) force(c *cell) (Value, bool) {
-	if c.forced {
-		return c.value, true
+	if c.whole != nil {
+		return *c.whole, true
 	}
 	sh := ev.resolve(c)
+	if sh.kind == shapeValue {
+		return ev.copied(c, sh.value), true
+	}
 	refs := c.references()
-	for _, e := range refs {
-		if ev.forcing[e] && (sh.kind == shapeObject || sh.kind == shapeList) {
+	for i, e := range refs {
+		if ev.forcing[e] {
+			for _, e := range refs[:i] {
+				delete(ev.forcing, e)
+			}
 			ev.report(e.env, e.posAt(e.parts[0].path[0].offset), "cycle: "+ev.describe(e)+" contains itself", "")
 			return Value{Unknown: true, Pos: e.pos()}, true
 		}
 		ev.forcing[e] = true
 	}
-	var e *expr
-	if c.expr != nil {
-		e = c.expr
-	}
-	v, ok := ev.forceShape(e, sh)
+	v, ok := ev.forceShape(c.expr, sh)
 	for _, e := range refs {
 		delete(ev.forcing, e)
 	}
 	if ok {
-		if e != nil && e.kind == exprRef && (v.Kind == List || v.Kind == Object) && !ev.spend(e, v.size()) {
-			v = Value{Unknown: true, Pos: e.pos(), Secret: v.hasSecret()}
-		}
-		c.forced, c.value = true, v
+		v = ev.copied(c, v)
+		c.whole = &v
 	}
 	return v, ok
+}
+
+// copied counts a list or an object that a reference copies.
+func (ev *evaluator) copied(c *cell, v Value) Value {
+	if c.expr == nil || c.expr.kind != exprRef || v.Kind != List && v.Kind != Object || v.Unknown {
+		return v
+	}
+	if !ev.spend(c.expr, v.size()) {
+		v = Value{Unknown: true, Pos: v.Pos, Secret: v.hasSecret()}
+	}
+	c.whole = &v
+	return v
 }
 
 // references are the references among what a cell is made of: to write out one
@@ -616,9 +818,9 @@ func (c *cell) references() []*expr {
 		return nil
 	}
 	var refs []*expr
-	for _, s := range c.sources {
-		if s.expr != nil && s.expr.kind == exprRef {
-			refs = append(refs, s.expr)
+	for l := c.chain; l != nil; l = l.next {
+		if l.expr != nil && l.expr.kind == exprRef {
+			refs = append(refs, l.expr)
 		}
 	}
 	return refs
@@ -641,61 +843,65 @@ func (ev *evaluator) forceShape(e *expr, sh *shape) (Value, bool) {
 		if e != nil {
 			ev.report(e.env, e.pos(), fmt.Sprintf("the value is nested more than %d levels", maxForced), "")
 		}
-		return Value{Unknown: true, Pos: sh.pos}, true
+		return Value{Unknown: true, Pos: sh.pos()}, true
 	}
 	defer func() { ev.depth-- }()
 	if sh.kind == shapeList {
-		out := Value{Kind: List, List: make([]Value, len(sh.items)), Pos: sh.pos, weight: 2}
-		all := true
-		for i, item := range sh.items {
-			v, ok := ev.force(ev.cell(item))
+		items := sh.list.items
+		out := Value{Kind: List, List: make([]Value, len(items)), Pos: sh.pos()}
+		all, weight := true, 2
+		for i, item := range items {
+			v, ok := item.literal(), true
+			if item.kind != exprScalar {
+				v, ok = ev.force(ev.cell(item))
+			}
 			all = all && ok
 			out.List[i] = v
-			out.weight += v.size() + 1
+			weight += v.size() + 1
 		}
+		out.weight = clamp(weight)
 		return out, all
 	}
 	return ev.forceObject(sh)
 }
 
+// clamp keeps a weight in its field; what is so heavy is over every limit.
+func clamp(n int) int32 { return int32(min(n, 1<<30)) }
+
 func (ev *evaluator) forceObject(sh *shape) (Value, bool) {
 	o := sh.obj
-	if len(o.layers) == 1 && o.layers[0].value != nil && len(o.rest) == 0 && o.below == nil {
-		return *o.layers[0].value, true
+	if o.head != nil && o.head.value != nil && ev.next(o.head) == nil && !o.head.value.Unknown {
+		return *o.head.value, true
 	}
 	if ev.expand(o) == shapePending {
 		// Whatever is there is computed meanwhile, so that its opens start.
-		for _, layer := range o.layers {
-			if layer.expr != nil {
-				for _, p := range layer.expr.keys {
+		for l := o.head; l != nil; l = ev.next(l) {
+			if l.expr != nil {
+				for _, p := range l.expr.keys {
 					ev.force(ev.cell(p.value))
 				}
 			}
 		}
 		return Value{}, false
 	}
-	out := Value{Kind: Object, Object: make(map[string]Value, len(o.names)), Pos: sh.pos, weight: 2}
-	all := true
-	for _, name := range o.names {
-		c := o.kids[name]
-		v, ok := ev.force(c)
-		if !ok {
+	out := Value{Kind: Object, Object: make(map[string]Value, len(o.entries)), Pos: sh.pos()}
+	all, weight := true, 2
+	for i := range o.entries {
+		e := &o.entries[i]
+		v, there, ok := ev.forceEntry(o, e)
+		switch {
+		case !ok:
 			all = false
-			continue
+		case there:
+			out.Object[e.name] = v
+			weight += len(e.name) + 3 + v.size()
 		}
-		if c.state == done && (c.shape.kind == shapeAbsent || c.shape.kind == shapeBlocked) {
-			continue
-		}
-		out.Object[name] = v
-		out.weight += len(name) + 3 + v.size()
 	}
-	for _, layer := range o.layers {
-		if layer.value != nil && layer.value.Secret {
+	for l := o.head; l != nil; l = l.next {
+		if l.value != nil && l.value.Secret {
 			out.Secret = true
 		}
 	}
-	if o.below != nil {
-		out.Unknown = true
-	}
+	out.weight, out.Unknown = clamp(weight), o.below != nil
 	return out, all
 }

@@ -46,7 +46,7 @@ func (p *Program) Open(ctx context.Context, opt Options, path string) (Value, []
 			if sh.kind == shapePending {
 				return false
 			}
-			c = &cell{state: done, shape: sh}
+			c = ev.settled(sh)
 		}
 		var ready bool
 		v, ready = ev.force(c)

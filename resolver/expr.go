@@ -101,12 +101,12 @@ func (c *compiler) fault(n *yaml.Node, format string, args ...any) {
 
 func (c *compiler) faultHint(n *yaml.Node, hint, format string, args ...any) {
 	c.program.report(Diagnostic{Pos: c.env.at(n.Line, n.Column), Summary: fmt.Sprintf(format, args...),
-		Hint: hint, Imports: c.env.chain})
+		Hint: hint, Imports: c.env.imported()})
 }
 
 func (c *compiler) warn(n *yaml.Node, format string, args ...any) {
 	c.program.report(Diagnostic{Severity: Warning, Pos: c.env.at(n.Line, n.Column),
-		Summary: fmt.Sprintf(format, args...), Imports: c.env.chain})
+		Summary: fmt.Sprintf(format, args...), Imports: c.env.imported()})
 }
 
 func (c *compiler) new(kind exprKind, n *yaml.Node) *expr {
@@ -181,7 +181,7 @@ func (c *compiler) scalar(n *yaml.Node, interpolate bool) *expr {
 	parts, err := parseText(n.Value)
 	switch {
 	case err != nil:
-		c.program.report(Diagnostic{Pos: e.posAt(err.offset), Summary: err.summary, Hint: err.hint, Imports: c.env.chain})
+		c.program.report(Diagnostic{Pos: e.posAt(err.offset), Summary: err.summary, Hint: err.hint, Imports: c.env.imported()})
 		e.kind = exprText // without parts: unknown
 		return e
 	case len(parts) == 1 && parts[0].path != nil:

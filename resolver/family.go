@@ -19,11 +19,15 @@ var family = []string{
 // family completes a result as a unit: members that are not set are unset, the
 // keys' expiry goes with them, and both spellings of the region are set.
 func (ev *evaluator) family(r *Result, set []export) {
-	at := map[string]int{}
-	for i, v := range r.Variables {
-		at[v.Name] = i
+	find := func(name string) *Variable {
+		for i := range r.Variables {
+			if r.Variables[i].Name == name {
+				return &r.Variables[i]
+			}
+		}
+		return nil
 	}
-	has := func(name string) bool { _, ok := at[name]; return ok }
+	has := func(name string) bool { return find(name) != nil }
 	taken := map[string]bool{}
 	for _, f := range r.Files {
 		taken[f.Name] = true
@@ -36,14 +40,12 @@ func (ev *evaluator) family(r *Result, set []export) {
 			return
 		}
 		v.Name, v.Value, v.Secret = name, secret.New(value), v.Secret && value == v.Value.Reveal()
-		at[name] = len(r.Variables)
 		r.Variables = append(r.Variables, v)
 	}
 	regions := [2]string{"AWS_REGION", "AWS_DEFAULT_REGION"}
 	for i, name := range regions {
-		if has(name) {
-			v := r.Variables[at[name]]
-			add(v, regions[1-i], v.Value.Reveal())
+		if v := find(name); v != nil {
+			add(*v, regions[1-i], v.Value.Reveal())
 		}
 	}
 	if !has("AWS_ACCESS_KEY_ID") && !has("AWS_SECRET_ACCESS_KEY") && !has("AWS_PROFILE") {
@@ -54,7 +56,7 @@ func (ev *evaluator) family(r *Result, set []export) {
 			continue
 		}
 		if expires := expiration(x.value); expires != "" {
-			add(r.Variables[at[x.name]], "AWS_CREDENTIAL_EXPIRATION", expires)
+			add(*find(x.name), "AWS_CREDENTIAL_EXPIRATION", expires)
 		}
 	}
 	for _, name := range family {
@@ -67,7 +69,7 @@ func (ev *evaluator) family(r *Result, set []export) {
 // expiration is the instant that AWS itself gave for the keys, RFC 3339 in UTC,
 // or "".
 func expiration(key Value) string {
-	for _, o := range key.from {
+	for _, o := range key.from() {
 		text := o.result.Value.Object["expiration"].Text
 		if t, err := time.Parse(time.RFC3339, text); err == nil {
 			return t.UTC().Format(time.RFC3339)
@@ -78,13 +80,10 @@ func expiration(key Value) string {
 
 // unset are the names that a file unsets and that nothing above it sets.
 func (ev *evaluator) unset(set []export) (out []string) {
-	exported := map[string]bool{}
-	for _, x := range set {
-		exported[x.name] = true
-	}
 	for _, env := range layersOf(ev.p.root) {
 		for _, l := range env.doc.unset {
-			if !exported[l.text] && !slices.Contains(out, l.text) {
+			exported := slices.ContainsFunc(set, func(x export) bool { return x.name == l.text })
+			if !exported && !slices.Contains(out, l.text) {
 				out = append(out, l.text)
 			}
 		}
@@ -94,20 +93,24 @@ func (ev *evaluator) unset(set []export) (out []string) {
 
 // unsetAbove are the properties of an output that a file unsets above all the
 // files that set them. A final one stays.
-func (ev *evaluator) unsetAbove(o *object, key string) map[string]bool {
-	out := map[string]bool{}
+func (ev *evaluator) unsetAbove(key string) map[string]bool {
+	var out map[string]bool
 	layers := layersOf(ev.p.root)
 	for i, env := range layers {
 		for _, l := range env.doc.unset {
 			if out[l.text] || ev.setBy(layers[:i], key, l.text) {
 				continue
 			}
-			if own := ev.setBy(layers[i:i+1], key, l.text); own {
-				continue // reported by checkUnset
+			if ev.setBy([]*environment{env.alone()}, key, l.text) {
+				ev.report(env, env.at(l.line, l.col), quoted(l.text)+" is unset and set by the same file", "")
+				continue
 			}
 			if ev.p.hasFinal && finalIn(layers[i+1:], key, l.text) {
 				ev.warn(env, env.at(l.line, l.col), quoted(l.text)+" is final and is not unset", "")
 				continue
+			}
+			if out == nil {
+				out = map[string]bool{}
 			}
 			out[l.text] = true
 		}
@@ -115,11 +118,19 @@ func (ev *evaluator) unsetAbove(o *object, key string) map[string]bool {
 	return out
 }
 
+// alone is the environment's own values, without dotenv files: those it may
+// unset.
+func (env *environment) alone() *environment {
+	own := *env
+	own.dotenvs = nil
+	return &own
+}
+
 func (ev *evaluator) setBy(envs []*environment, key, name string) bool {
 	if len(envs) == 0 {
 		return false
 	}
-	c := ev.child(ev.merged(envs), key)
+	c := ev.child(&object{head: ev.stack(envs)}, key)
 	if c == nil {
 		return false
 	}

@@ -11,6 +11,7 @@ const (
 	maxImportDepth  = 128
 	maxNodes        = 20_000 // YAML nodes of a file
 	maxNesting      = 64     // of YAML and JSON
+	maxFaults       = 100    // of a file, after which its YAML is not looked at further
 	maxReferences   = 256    // references in a row
 	maxComputed     = 1 << 20
 	maxAllComputed  = 16 << 20

@@ -36,12 +36,12 @@ type Program struct {
 	sources Sources
 	options LoadOptions
 	byPath  map[string]*environment
-	byFile  map[string]int            // in files, by path
-	byName  map[string]*environment   // reached through environments.p.e
-	dotenvs map[string]*dotenvFile    // by canonical path
-	missing map[string]loadError      // by name reached through environments.p.e
-	refs    []pendingReference        // environments.p.e to be loaded
-	loading []*environment            // the chain that is being loaded
+	byFile  map[string]int          // in files, by path
+	byName  map[string]*environment // reached through environments.p.e
+	dotenvs map[string]*dotenvFile  // by canonical path
+	missing map[string]loadError    // by name reached through environments.p.e
+	refs    []pendingReference      // environments.p.e to be loaded
+	loading []*environment          // the chain that is being loaded
 }
 
 // ClosureFile is a file that was read, or looked for in vain, while loading.
@@ -62,7 +62,9 @@ type environment struct {
 	store  string
 	bytes  []byte
 	order  int
-	chain  []Position // of the imports that first led here, the nearest first
+	from   *environment // that first led here, or nil
+	link   literal      // its import
+	depth  int          // of imports
 	doc    document
 	failed bool // its bytes are not YAML
 
@@ -70,8 +72,9 @@ type environment struct {
 	inherited *environment
 	dotenvs   []*dotenvFile
 
-	busy   bool // its imports are being loaded
-	layers []*environment // itself and what it merges, the highest first; see layersOf
+	busy     bool           // its imports are being loaded
+	searched bool           // for a file to inherit
+	layers   []*environment // itself and what it merges, the highest first; see layersOf
 }
 
 // link is an import as spelled, and what it led to.
@@ -89,6 +92,14 @@ type pendingReference struct {
 
 func (env *environment) at(line, col int) Position {
 	return Position{File: env.path, Line: line, Column: col}
+}
+
+// imported is the chain of imports that first led here, the nearest first.
+func (env *environment) imported() (chain []Position) {
+	for ; env.from != nil; env = env.from {
+		chain = append(chain, env.from.at(env.link.line, env.link.col))
+	}
+	return chain
 }
 
 func (env *environment) dir() string { return filepath.Dir(env.path) }
@@ -115,7 +126,7 @@ func Load(ctx context.Context, s Sources, root Root, opt LoadOptions) (*Program,
 			return nil, p.sorted(p.diags)
 		}
 	}
-	p.root = p.environment(ctx, src, nil)
+	p.root = p.environment(ctx, src)
 	for len(p.refs) > 0 && ctx.Err() == nil {
 		ref := p.refs[0]
 		p.refs = p.refs[1:]
@@ -220,13 +231,45 @@ func readSummary(what string, err error) string {
 	return what + " " + err.Error()
 }
 
-// environment loads a file that was read, unless it was loaded before.
-func (p *Program) environment(ctx context.Context, src Source, from *environment, chain ...Position) *environment {
+// environment loads a file that was read and all that it imports, unless that
+// was done before. It keeps its own stack: a chain of imports may be long.
+func (p *Program) environment(ctx context.Context, src Source) *environment {
+	first, fresh := p.enter(src, nil, literal{})
+	if !fresh {
+		return first
+	}
+	for len(p.loading) > 0 {
+		env := p.loading[len(p.loading)-1]
+		if !env.searched {
+			env.searched = true
+			p.inherit(env)
+			continue
+		}
+		if n := len(env.imports); n < len(env.doc.imports) {
+			decl := env.doc.imports[n]
+			env.imports = append(env.imports, link{importDecl: decl})
+			env.imports[n].target = p.follow(ctx, env, decl)
+			continue
+		}
+		for _, decl := range env.doc.dotenv {
+			p.dotenvFile(env, decl)
+		}
+		env.busy, p.loading = false, p.loading[:len(p.loading)-1]
+	}
+	return first
+}
+
+// enter takes a file into the closure and parses it. It is fresh if that had
+// not been done, and then what it imports is loaded next.
+func (p *Program) enter(src Source, from *environment, by literal) (env *environment, fresh bool) {
 	if env := p.byPath[src.Path]; env != nil {
 		p.note(ClosureFile{Path: src.Path, Store: src.Store})
-		return env
+		return env, false
 	}
-	env := &environment{path: src.Path, store: src.Store, bytes: src.Bytes, order: len(p.envs), chain: chain}
+	env = &environment{path: src.Path, store: src.Store, bytes: src.Bytes, order: len(p.envs), from: from, link: by}
+	if from != nil {
+		env.depth = from.depth + 1
+	}
 	p.byPath[src.Path] = env
 	p.envs = append(p.envs, env)
 	p.note(ClosureFile{Path: src.Path, Store: src.Store, Bytes: src.Bytes})
@@ -234,36 +277,28 @@ func (p *Program) environment(ctx context.Context, src Source, from *environment
 	p.bytes += len(src.Bytes)
 	if !p.withinClosure(env) {
 		env.failed = true
-		return env
+		return env, false
 	}
 	env.busy, p.loading = true, append(p.loading, env)
 	p.parse(env)
-	p.inherit(ctx, env)
-	for _, decl := range env.doc.imports {
-		env.imports = append(env.imports, link{decl, p.follow(ctx, env, decl)})
-	}
-	for _, decl := range env.doc.dotenv {
-		p.dotenvFile(env, decl)
-	}
-	env.busy, p.loading = false, p.loading[:len(p.loading)-1]
-	return env
+	return env, true
 }
 
 // withinClosure reports a closure that has grown too large.
 func (p *Program) withinClosure(env *environment) bool {
-	d := Diagnostic{Pos: env.at(1, 1), Imports: env.chain}
+	d := Diagnostic{Pos: env.at(1, 1)}
 	switch {
 	case len(p.envs) > maxClosureFiles:
 		d.Summary = fmt.Sprintf("more than %d files are imported", maxClosureFiles)
 	case p.bytes > maxClosureBytes:
 		d.Summary = fmt.Sprintf("the imported files have more than %d MiB", maxClosureBytes>>20)
-	case len(env.chain) > maxImportDepth:
+	case env.depth > maxImportDepth:
 		d.Summary = fmt.Sprintf("imports are nested more than %d levels", maxImportDepth)
 	default:
 		return true
 	}
-	if len(env.chain) > 0 {
-		d.Pos, d.Imports = env.chain[0], env.chain[1:]
+	if chain := env.imported(); len(chain) > 0 {
+		d.Pos, d.Imports = chain[0], chain[1:]
 	}
 	p.report(d)
 	return false
@@ -272,7 +307,7 @@ func (p *Program) withinClosure(env *environment) bool {
 func (p *Program) parse(env *environment) {
 	root, faults := parseYAML(env.bytes)
 	for _, f := range faults {
-		p.report(Diagnostic{Severity: f.severity, Pos: env.at(f.line, f.col), Summary: f.summary, Hint: f.hint, Imports: env.chain})
+		p.report(Diagnostic{Severity: f.severity, Pos: env.at(f.line, f.col), Summary: f.summary, Hint: f.hint, Imports: env.imported()})
 	}
 	if root == nil && len(faults) > 0 {
 		env.failed = true
@@ -327,14 +362,13 @@ func (p *Program) follow(ctx context.Context, env *environment, decl importDecl)
 	pos := env.at(decl.line, decl.col)
 	if err != nil {
 		d := p.importFailure(decl.text, err)
-		d.Pos, d.Imports = pos, env.chain
+		d.Pos, d.Imports = pos, env.imported()
 		p.report(d)
 		return nil
 	}
-	chain := append([]Position{pos}, env.chain...)
-	target := p.environment(ctx, src, env, chain...)
-	if target.busy {
-		p.report(Diagnostic{Pos: pos, Summary: p.cycle(target), Imports: env.chain})
+	target, fresh := p.enter(src, env, decl.literal)
+	if target.busy && !fresh {
+		p.report(Diagnostic{Pos: pos, Summary: p.cycle(target), Imports: env.imported()})
 		return nil
 	}
 	return target
@@ -350,7 +384,7 @@ func (p *Program) cycle(target *environment) string {
 }
 
 // inherit loads the nearest file of the same name above.
-func (p *Program) inherit(ctx context.Context, env *environment) {
+func (p *Program) inherit(env *environment) {
 	l := env.doc.inherit
 	if l == nil {
 		return
@@ -369,15 +403,15 @@ func (p *Program) inherit(ctx context.Context, env *environment) {
 			p.note(ClosureFile{Path: path, Store: env.store, Absent: true})
 			continue
 		case err != nil:
-			p.report(Diagnostic{Pos: pos, Summary: readSummary(fmt.Sprintf("the inherited %q", path), err), Imports: env.chain})
+			p.report(Diagnostic{Pos: pos, Summary: readSummary(fmt.Sprintf("the inherited %q", path), err), Imports: env.imported()})
 			return
 		}
-		chain := append([]Position{pos}, env.chain...)
-		env.inherited = p.environment(ctx, src, env, chain...)
-		if env.inherited.busy {
-			p.report(Diagnostic{Pos: pos, Summary: p.cycle(env.inherited), Imports: env.chain})
-			env.inherited = nil
+		target, fresh := p.enter(src, env, *l)
+		if target.busy && !fresh {
+			p.report(Diagnostic{Pos: pos, Summary: p.cycle(target), Imports: env.imported()})
+			return
 		}
+		env.inherited = target
 		return
 	}
 }
@@ -410,7 +444,7 @@ func (p *Program) loadReference(ctx context.Context, ref pendingReference) {
 		p.missing[ref.name] = loadError{d.Summary, d.Hint}
 		return
 	}
-	p.byName[ref.name] = p.environment(ctx, src, nil)
+	p.byName[ref.name] = p.environment(ctx, src)
 }
 
 // layersOf returns the environments whose values an environment merges, itself
@@ -420,27 +454,35 @@ func layersOf(env *environment) []*environment {
 	if env.layers != nil {
 		return env.layers
 	}
-	seen := map[*environment]bool{env: true}
-	layers := []*environment{env}
-	add := func(target *environment) {
-		if target == nil {
+	seen := map[*environment]bool{}
+	var visit func(env *environment)
+	visit = func(e *environment) {
+		if seen[e] {
 			return
 		}
-		for _, layer := range layersOf(target) {
-			if !seen[layer] {
-				seen[layer] = true
-				layers = append(layers, layer)
-			}
+		seen[e] = true
+		env.layers = append(env.layers, e)
+		for _, target := range targetsOf(e) {
+			visit(target)
 		}
 	}
-	done := map[*environment]bool{}
+	visit(env)
+	return env.layers
+}
+
+// targetsOf are the environments that an environment merges directly, the
+// highest first, each once.
+func targetsOf(env *environment) (targets []*environment) {
+	add := func(target *environment) {
+		if target != nil && !slices.Contains(targets, target) {
+			targets = append(targets, target)
+		}
+	}
 	for i := len(env.imports) - 1; i >= 0; i-- {
-		if l := env.imports[i]; l.merge && !done[l.target] {
-			done[l.target] = true
-			add(l.target)
+		if env.imports[i].merge {
+			add(env.imports[i].target)
 		}
 	}
 	add(env.inherited)
-	env.layers = layers
-	return layers
+	return targets
 }

@@ -34,28 +34,37 @@ func PathLike(name string) bool { return pathLike.has(name) }
 // at the end or within.
 type patterns struct {
 	exact map[string]bool
-	wild  [][2]string // prefix, suffix
+	wild  [256][]wildcard // by first byte; those that begin with `*` under 0
 }
 
-func newPatterns(text string) patterns {
-	p := patterns{exact: map[string]bool{}}
+type wildcard struct{ prefix, suffix string }
+
+func newPatterns(text string) *patterns {
+	p := &patterns{exact: map[string]bool{}}
 	for _, word := range strings.Fields(text) {
-		if prefix, suffix, ok := strings.Cut(word, "*"); ok {
-			p.wild = append(p.wild, [2]string{prefix, suffix})
-		} else {
+		prefix, suffix, ok := strings.Cut(word, "*")
+		if !ok {
 			p.exact[word] = true
+			continue
 		}
+		first := byte(0)
+		if prefix != "" {
+			first = prefix[0]
+		}
+		p.wild[first] = append(p.wild[first], wildcard{prefix, suffix})
 	}
 	return p
 }
 
-func (p patterns) has(name string) bool {
-	if p.exact[name] {
-		return true
+func (p *patterns) has(name string) bool {
+	if name == "" || p.exact[name] {
+		return name != ""
 	}
-	for _, w := range p.wild {
-		if len(name) >= len(w[0])+len(w[1]) && strings.HasPrefix(name, w[0]) && strings.HasSuffix(name, w[1]) {
-			return true
+	for _, first := range [2]byte{0, name[0]} {
+		for _, w := range p.wild[first] {
+			if len(name) >= len(w.prefix)+len(w.suffix) && strings.HasPrefix(name, w.prefix) && strings.HasSuffix(name, w.suffix) {
+				return true
+			}
 		}
 	}
 	return false

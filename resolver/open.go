@@ -132,7 +132,7 @@ func (ev *evaluator) abandon() {
 		if o.done {
 			continue
 		}
-		d := Diagnostic{Pos: o.expr.env.at(o.expr.call.line, o.expr.call.col), Imports: o.expr.env.chain,
+		d := Diagnostic{Pos: o.expr.env.at(o.expr.call.line, o.expr.call.col), Imports: o.expr.env.imported(),
 			Summary: fmt.Sprintf("%s did not answer in time", o.provider), Kind: KindNetwork}
 		if !errors.Is(ev.ctx.Err(), context.DeadlineExceeded) {
 			d.Summary, d.Kind = o.provider+" was interrupted", KindDefinition
@@ -228,7 +228,7 @@ func (ev *evaluator) openShape(e *expr) shape {
 
 // openFailed reports why an open failed, at the input at fault if it says.
 func (ev *evaluator) openFailed(e *expr, p *Provider, o *opened) {
-	d := Diagnostic{Pos: e.env.at(e.call.line, e.call.col), Imports: e.env.chain}
+	d := Diagnostic{Pos: e.env.at(e.call.line, e.call.col), Imports: e.env.imported()}
 	var open *OpenError
 	switch {
 	case errors.As(o.err, &open):
@@ -308,8 +308,8 @@ func openKey(e *expr, p *Provider, inputs Value) string {
 // writeKey writes a value as canonical JSON, logins by their key.
 func writeKey(b *strings.Builder, v Value) {
 	switch {
-	case v.whole != nil:
-		fmt.Fprintf(b, `{"open":%q}`, v.whole.key)
+	case v.whole() != nil:
+		fmt.Fprintf(b, `{"open":%q}`, v.whole().key)
 	case v.Kind == List:
 		b.WriteByte('[')
 		for i, item := range v.List {
@@ -344,7 +344,7 @@ func writeKey(b *strings.Builder, v Value) {
 // absolute makes the inputs that are paths absolute: relative ones start from
 // the file in which the open stands.
 func (ev *evaluator) absolute(e *expr, s *Schema, v Value) (out Value, bad bool) {
-	if s == nil || v.whole != nil {
+	if s == nil || v.whole() != nil {
 		return v, false
 	}
 	switch v.Kind {
@@ -405,7 +405,7 @@ func (p *Program) absolute(env *environment, path string) (string, error) {
 // intake makes what a provider opened part of the evaluation: within bounds,
 // with a place, and secret throughout where its whole is.
 func (ev *evaluator) intake(p *Provider, o *opened, got *Opened) error {
-	n := 0
+	n, source := 0, &lineage{opens: []*opened{o}}
 	var walk func(v Value, s *Schema, secret bool, depth int) (Value, error)
 	walk = func(v Value, s *Schema, secret bool, depth int) (Value, error) {
 		if depth > maxNesting {
@@ -415,7 +415,7 @@ func (ev *evaluator) intake(p *Provider, o *opened, got *Opened) error {
 			return v, &OpenError{Summary: "the output is larger than 1 MiB"}
 		}
 		secret = secret || v.Secret || s != nil && s.Secret
-		v.Secret, v.Pos, v.from, v.whole = secret, o.expr.pos(), []*opened{o}, nil
+		v.Secret, v.Pos, v.source = secret, o.expr.pos(), source
 		v.weight = 0
 		switch v.Kind {
 		case List:
@@ -450,14 +450,14 @@ func (ev *evaluator) intake(p *Provider, o *opened, got *Opened) error {
 			}
 			v.Object = object
 		}
-		v.weight = v.size()
+		v.weight = clamp(v.size())
 		return v, nil
 	}
 	v, err := walk(got.Value, p.Outputs, false, 1)
 	if err != nil {
 		return err
 	}
-	v.whole = o
+	v.source = &lineage{opens: source.opens, whole: o}
 	got.Value = v
 	return nil
 }

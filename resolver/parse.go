@@ -88,6 +88,8 @@ func syntaxFault(b []byte, err error) fault {
 	switch {
 	case strings.HasPrefix(text, "unknown anchor"):
 		text = "aliases are not supported"
+	case strings.HasPrefix(text, "exceeded max depth"):
+		return fault{line: line, col: firstColumn(b, line), summary: fmt.Sprintf("nested more than %d levels", maxNesting)}
 	case errors.Is(err, errPanic):
 		text = "the file cannot be read"
 	}
@@ -184,6 +186,10 @@ func (c *checker) check(n *yaml.Node, depth int) {
 	if c.over {
 		return
 	}
+	if len(c.faults) > maxFaults {
+		c.over = true
+		return
+	}
 	if c.nodes++; c.nodes > maxNodes {
 		c.over = true
 		c.fault(n, fmt.Sprintf("the file has more than %d YAML nodes", maxNodes), "")
@@ -211,7 +217,10 @@ func (c *checker) check(n *yaml.Node, depth int) {
 		}
 		return
 	}
-	seen := make(map[string]bool, len(n.Content)/2)
+	var seen map[string]bool
+	if len(n.Content) > 32 {
+		seen = make(map[string]bool, len(n.Content)/2)
+	}
 	kept := n.Content[:0]
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
@@ -226,14 +235,16 @@ func (c *checker) check(n *yaml.Node, depth int) {
 			c.fault(key, "the merge key << is not supported", "use imports, or refer to a value with ${…}")
 		case key.Kind != yaml.ScalarNode || !isText(key.Tag):
 			c.fault(key, "a key must be a string", "quote it")
-		case seen[key.Value]:
+		case seen[key.Value] || seen == nil && hasKey(kept, key.Value):
 			c.fault(key, fmt.Sprintf("duplicate key %q", key.Value), "")
 		default:
 			good = true
 			if key.Style&yaml.TaggedStyle != 0 {
 				c.tag(key)
 			}
-			seen[key.Value] = true
+			if seen != nil {
+				seen[key.Value] = true
+			}
 		}
 		c.check(value, depth+1)
 		if good {
@@ -241,6 +252,15 @@ func (c *checker) check(n *yaml.Node, depth int) {
 		}
 	}
 	n.Content = kept
+}
+
+func hasKey(content []*yaml.Node, name string) bool {
+	for i := 0; i < len(content); i += 2 {
+		if content[i].Value == name {
+			return true
+		}
+	}
+	return false
 }
 
 // isText says whether a scalar with this tag is a string for us: yaml.v3 also

@@ -1,7 +1,6 @@
 package resolver
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -174,23 +173,4 @@ func allDigits(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// pathString writes a path as a person would.
-func pathString(path []accessor) string {
-	var b strings.Builder
-	for i, a := range path {
-		switch {
-		case a.index >= 0:
-			fmt.Fprintf(&b, "[%s]", a.digits)
-		case a.name == "" || strings.ContainsAny(a.name, ".[]}\" \t\r\n\v\f"):
-			fmt.Fprintf(&b, `["%s"]`, strings.ReplaceAll(a.name, `"`, `\"`))
-		default:
-			if i > 0 {
-				b.WriteByte('.')
-			}
-			b.WriteString(a.name)
-		}
-	}
-	return b.String()
 }

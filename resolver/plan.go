@@ -111,7 +111,7 @@ func (ev *evaluator) plannedNames(key string) (names []PlannedName, open []Posit
 	}
 	sh := ev.resolve(c)
 	if sh.kind == shapeValue && sh.value.Unknown {
-		_, pos := ev.place(c, sh.pos)
+		_, pos := ev.place(c, sh.pos())
 		return nil, []Position{pos}
 	}
 	if sh.kind != shapeObject {
@@ -119,17 +119,20 @@ func (ev *evaluator) plannedNames(key string) (names []PlannedName, open []Posit
 	}
 	ev.expand(sh.obj)
 	if sh.obj.below != nil {
-		_, pos := ev.place(c, sh.obj.below.pos)
+		_, pos := ev.place(c, sh.obj.below.pos())
 		open = append(open, pos)
 	}
-	unset := ev.unsetAbove(sh.obj, key)
-	for _, name := range sh.obj.names {
-		if unset[name] {
+	unset := ev.unsetAbove(key)
+	for i := range sh.obj.entries {
+		e := &sh.obj.entries[i]
+		if unset[e.name] {
 			continue
 		}
-		v, _ := ev.force(sh.obj.kids[name])
-		env, pos, _ := ev.keyPlace(sh.obj, name)
-		names = append(names, PlannedName{name, pos, env.store, v.Secret})
+		v, there, _ := ev.forceEntry(sh.obj, e)
+		if there {
+			env, pos, _ := ev.keyPlace(e)
+			names = append(names, PlannedName{e.name, pos, env.store, v.Secret})
+		}
 	}
 	return names, open
 }

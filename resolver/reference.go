@@ -16,10 +16,14 @@ func (ev *evaluator) reference(e *expr, part part) shape {
 	ev.refs = append(ev.refs, e)
 	defer func() { ev.refs = ev.refs[:len(ev.refs)-1] }()
 	start, path, sh := ev.start(e, path)
-	if start == nil {
-		return sh
+	if start != nil {
+		sh = ev.walk(step{env: e.env, expr: e}, start, path)
 	}
-	return ev.walk(step{env: e.env, expr: e}, start, path)
+	if sh.row++; sh.row > maxReferences {
+		ev.report(e.env, e.posAt(part.offset), fmt.Sprintf("more than %d references in a row", maxReferences), "")
+		sh = unknownAt(e.pos())
+	}
+	return sh
 }
 
 // start finds where a path begins. Without a cell the shape is the result.
@@ -52,19 +56,19 @@ func (ev *evaluator) start(e *expr, path []accessor) (*cell, []accessor, shape) 
 
 // importsRoot is the object of an environment's direct imports, as spelled.
 func (ev *evaluator) importsRoot(env *environment) *cell {
-	o := &object{kids: map[string]*cell{}, pos: env.at(1, 1), names: []string{}}
+	o := &object{expanded: true, pos: env.at(1, 1)}
 	for _, l := range env.imports {
-		if l.target == nil {
-			o.kids[l.text] = &cell{state: done, shape: shapeUnknown}
-		} else {
-			o.kids[l.text] = ev.root(l.target)
+		c := ev.settled(shapeUnknown)
+		if l.target != nil {
+			c = ev.root(l.target)
 		}
+		if e := o.entry(l.text); e != nil {
+			continue
+		}
+		o.entries = append(o.entries, entry{name: l.text, cell: c})
+		slices.SortFunc(o.entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	}
-	for name := range o.kids {
-		o.names = append(o.names, name)
-	}
-	slices.Sort(o.names)
-	return &cell{state: done, shape: shape{kind: shapeObject, obj: o, pos: o.pos}}
+	return ev.settled(shape{kind: shapeObject, value: Value{Pos: o.pos}, obj: o})
 }
 
 func (ev *evaluator) contextRoot(env *environment) *cell {
@@ -77,7 +81,7 @@ func (ev *evaluator) contextRoot(env *environment) *cell {
 	if !ev.p.root.named {
 		m["directory"] = text(ev.p.root.dir())
 	}
-	return &cell{state: done, shape: *valueShape(object(m))}
+	return ev.settled(*valueShape(object(m)))
 }
 
 // step is where a path is written: in an expression, or in an argument.
@@ -96,7 +100,7 @@ func (s step) pos(a accessor) Position {
 // walk follows a path from a cell and evaluates only what it passes.
 func (ev *evaluator) walk(at step, c *cell, path []accessor) shape {
 	fail := func(a accessor, hint, format string, args ...any) shape {
-		ev.diags = append(ev.diags, Diagnostic{Pos: at.pos(a), Summary: fmt.Sprintf(format, args...), Hint: hint, Imports: at.env.chain})
+		ev.diags = append(ev.diags, Diagnostic{Pos: at.pos(a), Summary: fmt.Sprintf(format, args...), Hint: hint, Imports: at.env.imported()})
 		return shapeUnknown
 	}
 	last := accessor{}
@@ -122,26 +126,23 @@ func (ev *evaluator) walk(at step, c *cell, path []accessor) shape {
 				}
 			}
 			if next == nil {
-				if sh.obj.below != nil {
-					return *sh.obj.below
-				}
 				if ev.expand(sh.obj) == shapePending {
 					return shape{kind: shapePending}
 				}
 				if sh.obj.below != nil {
 					return *sh.obj.below
 				}
-				names := sh.obj.names
+				names := sh.obj.names()
 				if i == 0 {
-					names = append(slices.Clone(names), reservedRoots...)
+					names = append(names, reservedRoots...)
 				}
 				return fail(a, didYouMean(a.name, names), "unknown property %q", a.name)
 			}
 			c, last = next, a
 		case sh.kind == shapeList || sh.value.Kind == List && !sh.value.Unknown:
-			n := len(sh.items)
-			if sh.kind == shapeValue {
-				n = len(sh.value.List)
+			n := len(sh.value.List)
+			if sh.kind == shapeList {
+				n = len(sh.list.items)
 			}
 			switch {
 			case a.index < 0 && allDigits(a.name):
@@ -151,9 +152,9 @@ func (ev *evaluator) walk(at step, c *cell, path []accessor) shape {
 			case a.index >= n:
 				return fail(a, "", "the index [%s] is out of range: the list has %d elements", a.digits, n)
 			case sh.kind == shapeList:
-				c, last = ev.cell(sh.items[a.index]), a
+				c, last = ev.cell(sh.list.items[a.index]), a
 			default:
-				c, last = &cell{state: done, shape: *valueShape(sh.value.List[a.index])}, a
+				c, last = ev.settled(*valueShape(sh.value.List[a.index])), a
 			}
 		case sh.value.Unknown:
 			return ev.walkSchema(at, sh, path[i:], fail)
@@ -239,8 +240,8 @@ func (c *cell) holds(e *expr) bool {
 	if c.expr != nil {
 		return within(c.expr, e)
 	}
-	for _, s := range c.sources {
-		if s.expr != nil && within(s.expr, e) {
+	for l := c.chain; l != nil; l = l.next {
+		if l.expr != nil && within(l.expr, e) {
 			return true
 		}
 	}

@@ -122,31 +122,25 @@ type export struct {
 // exports computes the variables and files; false if some have to wait.
 func (ev *evaluator) exports() ([]export, bool) {
 	root := ev.root(ev.p.root)
-	var out []export
-	all := true
-	kinds := map[string]string{}
-	for _, key := range []string{variablesKey, filesKey} {
-		c := ev.child(root.shape.obj, key)
-		if c == nil {
-			continue
-		}
-		found, ready := ev.exportsOf(c, key)
-		all = all && ready
-		for _, x := range found {
-			if kinds[x.name] == variablesKey && x.file {
-				ev.report(x.env, x.pos, fmt.Sprintf("%q is both a variable and a file", x.name), "")
-				continue
-			}
-			kinds[x.name] = key
-			out = append(out, x)
+	variables, ready := ev.exportsOf(ev.child(root.shape.obj, variablesKey), variablesKey)
+	files, filesReady := ev.exportsOf(ev.child(root.shape.obj, filesKey), filesKey)
+	for _, f := range files {
+		both := slices.ContainsFunc(variables, func(v export) bool { return v.name == f.name })
+		if both {
+			ev.report(f.env, f.pos, fmt.Sprintf("%q is both a variable and a file", f.name), "")
 		}
 	}
-	return out, all
+	if len(files) == 0 {
+		return variables, ready && filesReady
+	}
+	return slices.Concat(variables, files), ready && filesReady
 }
 
 func (ev *evaluator) exportsOf(c *cell, key string) ([]export, bool) {
+	if c == nil {
+		return nil, true
+	}
 	sh := ev.resolve(c)
-	env, pos := ev.place(c, sh.pos)
 	switch {
 	case sh.kind == shapePending:
 		return nil, false
@@ -159,36 +153,34 @@ func (ev *evaluator) exportsOf(c *cell, key string) ([]export, bool) {
 		if sh.kind == shapeValue {
 			kind = sh.value.Kind
 		}
+		env, pos := ev.place(c, sh.pos())
 		ev.report(env, pos, fmt.Sprintf("%s must be an object, not %s", key, withArticle(kind)), "")
 		return nil, true
 	}
-	all := true
 	if ev.expand(sh.obj) == shapePending {
 		_, _ = ev.forceObject(sh) // so that the opens of what is known start now
 		return nil, false
 	}
-	unset := ev.unsetAbove(sh.obj, key)
-	var out []export
-	for _, name := range sh.obj.names {
-		c := sh.obj.kids[name]
-		if unset[name] {
+	all := true
+	unset := ev.unsetAbove(key)
+	out := make([]export, 0, len(sh.obj.entries))
+	for i := range sh.obj.entries {
+		e := &sh.obj.entries[i]
+		if unset[e.name] {
 			continue
 		}
-		v, ready := ev.force(c)
-		if !ready {
-			all = false
+		v, there, ready := ev.forceEntry(sh.obj, e)
+		all = all && ready
+		if !there || !ready {
 			continue
 		}
-		if c.state == done && (c.shape.kind == shapeAbsent || c.shape.kind == shapeBlocked) {
-			continue
-		}
-		x := export{name: name, file: key == filesKey, value: v}
-		x.env, x.pos, x.data = ev.keyPlace(sh.obj, name)
+		x := export{name: e.name, file: key == filesKey, value: v}
+		x.env, x.pos, x.data = ev.keyPlace(e)
 		if !ev.checkName(x) || v.Unknown {
 			continue
 		}
 		if v.Kind == List || v.Kind == Object {
-			ev.report(x.env, x.pos, fmt.Sprintf("%q is %s and cannot be a variable", name, withArticle(v.Kind)), "use fn::toJSON")
+			ev.report(x.env, x.pos, fmt.Sprintf("%q is %s and cannot be a variable", x.name, withArticle(v.Kind)), "use fn::toJSON")
 			continue
 		}
 		out = append(out, x)
@@ -201,9 +193,8 @@ func (ev *evaluator) place(c *cell, pos Position) (*environment, Position) {
 	if c.expr != nil {
 		return c.expr.env, c.expr.pos()
 	}
-	if len(c.sources) > 0 && c.sources[0].env != nil && c.sources[0].line > 0 {
-		s := c.sources[0]
-		return s.env, s.env.at(s.line, s.col)
+	if c.chain != nil && c.chain.env != nil && c.chain.prop != nil {
+		return c.chain.env, c.chain.pos()
 	}
 	if env := ev.p.byPath[pos.File]; env != nil {
 		return env, pos
@@ -213,25 +204,15 @@ func (ev *evaluator) place(c *cell, pos Position) (*environment, Position) {
 
 // keyPlace finds the key that defines a property: in the highest layer that has
 // it. The name is data if that layer is not written in a file.
-func (ev *evaluator) keyPlace(o *object, name string) (env *environment, pos Position, data bool) {
-	for _, layer := range o.layers {
-		s, ok := layer.get(name)
-		if !ok {
-			continue
+func (ev *evaluator) keyPlace(e *entry) (env *environment, pos Position, data bool) {
+	env, pos = e.top.env, e.top.pos()
+	data = e.top.value != nil && e.top.env == nil
+	if env == nil {
+		if env = ev.p.byPath[pos.File]; env == nil {
+			env = ev.p.root
 		}
-		if s.value != nil {
-			env = ev.p.byPath[s.value.Pos.File]
-			if env == nil {
-				env = layer.env // a dotenv file is no environment, but names itself
-			}
-			if env == nil {
-				env = ev.p.root
-			}
-			return env, s.value.Pos, len(s.value.from) > 0 || layer.env == nil
-		}
-		return s.env, s.env.at(s.line, s.col), false
 	}
-	return ev.p.root, o.pos, false
+	return env, pos, data
 }
 
 // checkName reports a variable that may not be set from where it is.
@@ -283,7 +264,7 @@ func (ev *evaluator) result(set []export) *Result {
 	}
 	var used []*opened
 	for _, x := range set {
-		used = union(used, x.value.from)
+		used = union(used, x.value.from())
 	}
 	slices.SortFunc(used, func(a, b *opened) int { return a.order - b.order })
 	credentialOf := map[*opened]int{}
@@ -300,15 +281,16 @@ func (ev *evaluator) result(set []export) *Result {
 	for _, o := range used {
 		r.NoCache = r.NoCache || o.result.noCache
 	}
+	r.Variables = make([]Variable, 0, len(set)+len(family))
 	for _, x := range set {
-		_, expires := times(x.value.from)
+		_, expires := times(x.value.from())
 		text := secret.New(textOf(x.value))
 		if x.file {
 			r.Files = append(r.Files, FileVariable{Name: x.name, Content: text, Pos: x.pos, ExpiresAt: expires})
 			continue
 		}
 		v := Variable{Name: x.name, Value: text, Secret: x.value.hasSecret(), Pos: x.pos, ExpiresAt: expires, Credential: -1}
-		for _, o := range x.value.from {
+		for _, o := range x.value.from() {
 			if i, ok := credentialOf[o]; ok {
 				v.Credential = i
 			}

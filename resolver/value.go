@@ -31,9 +31,39 @@ type Value struct {
 	Unknown bool // failed, was not opened or could not be decrypted
 	Pos     Position
 
-	from   []*opened // the opens whose results flowed into this value itself, not into its parts
-	whole  *opened   // set on the undivided result of an open
-	weight int       // about how many bytes the value is written out; 0: not counted yet
+	source *lineage // nil: it came from no open
+	weight int32    // about how many bytes the value is written out; 0: not counted yet
+}
+
+// lineage is where a computed value came from.
+type lineage struct {
+	opens []*opened // whose results flowed into the value itself, not into its parts
+	whole *opened   // set on the undivided result of an open
+}
+
+// from returns the opens whose results flowed into the value itself.
+func (v Value) from() []*opened {
+	if v.source == nil {
+		return nil
+	}
+	return v.source.opens
+}
+
+// whole returns the open whose undivided result the value is, or nil.
+func (v Value) whole() *opened {
+	if v.source == nil {
+		return nil
+	}
+	return v.source.whole
+}
+
+// flowed returns the value as one that came from some opens.
+func (v Value) flowed(opens []*opened) Value {
+	v.source = nil
+	if len(opens) > 0 {
+		v.source = &lineage{opens: opens}
+	}
+	return v
 }
 
 // Position is a place in a file. Line and Column count from 1, columns in code
@@ -81,7 +111,7 @@ func (v Value) hasUnknown() bool {
 
 // origins returns the opens whose results flowed into the value or a part.
 func (v Value) origins() []*opened {
-	out := v.from
+	out := v.from()
 	for _, item := range v.List {
 		out = union(out, item.origins())
 	}
@@ -94,7 +124,7 @@ func (v Value) origins() []*opened {
 // size is about the number of bytes of the value written out.
 func (v Value) size() int {
 	if v.weight != 0 {
-		return v.weight
+		return int(v.weight)
 	}
 	n := len(v.Text) + 2
 	for _, item := range v.List {
