@@ -44,12 +44,10 @@ __ambit_set() {
 # Outside: nothing is loaded, and from here up to / there is nothing to load.
 __ambit_outside() {
   [[ -z ${AMBIT_STATE-} && ${PWD-} == /* && . -ef $PWD ]] || \builtin return
-  \builtin set -- "$PWD"
-  while [[ ! -e $1/.envrc.yaml ]]; do
-    [[ -n $1 ]] || \builtin return 0
-    \builtin set -- "${1%/*}"
-  done
-  \builtin return 1
+  \builtin local __ambit_o
+  __ambit_o=$PWD
+  while [[ -n $__ambit_o && ! -e $__ambit_o/.envrc.yaml ]]; do __ambit_o=${__ambit_o%/*}; done
+  [[ -z $__ambit_o && ! -e /.envrc.yaml ]]
 }
 
 # What few need: files and paths beyond four, as words for test; and pairs of a
@@ -89,6 +87,8 @@ __ambit_hook() {
     __ambit_outside || __ambit_run
   fi
   [[ -z ${2-} ]] || \builtin set -x
+  # set -e would end the shell for the status of `! true`
+  [[ $- != *e* ]] || \builtin return 0
   \builtin return "$1"
 }
 
@@ -163,7 +163,8 @@ __ambit_retrap() {
     __ambit_debug='__ambit_trap 0 "$_"'
     [[ -z ${3-} ]] || __ambit_debug='__ambit_trap "$?" "$_"'$'\n'$3
     __ambit_o=$__ambit_debug
-    \builtin export -n __ambit_top __ambit_found __ambit_debug __ambit_o # set -a
+    # set -a would export them
+    \builtin export -n __ambit_top __ambit_found __ambit_debug __ambit_o
   else
     __ambit_o=$__ambit_found
     [[ ${3-} == "$__ambit_debug" ]] || \builtin set --
@@ -175,6 +176,7 @@ __ambit_retrap() {
 __ambit_trap() {
   case $- in *x*) { \builtin local - && \builtin set +x; } 2>/dev/null ;; esac
   __ambit_before
+  [[ $- != *e* ]] || \builtin return 0
   \builtin return "$1"
 }
 

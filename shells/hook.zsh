@@ -34,12 +34,10 @@ __ambit_unset() {
 # Outside: nothing is loaded, and from here up to / there is nothing to load.
 __ambit_outside() {
   [[ -z ${AMBIT_STATE-} && ${PWD-} == /* && . -ef $PWD ]] || \builtin return
-  \builtin set -- "$PWD"
-  while [[ ! -e $1/.envrc.yaml ]]; do
-    [[ -n $1 ]] || \builtin return 0
-    \builtin set -- "${1%/*}"
-  done
-  \builtin return 1
+  \builtin local __ambit_o
+  __ambit_o=$PWD
+  while [[ -n $__ambit_o && ! -e $__ambit_o/.envrc.yaml ]]; do __ambit_o=${__ambit_o%/*}; done
+  [[ -z $__ambit_o && ! -e /.envrc.yaml ]]
 }
 
 # What few need: files and paths beyond four, as words for test; and pairs of a

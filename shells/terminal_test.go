@@ -24,6 +24,8 @@ type terminal struct {
 	pty   *os.File
 	marks int
 
+	startup string // what was shown up to the first prompt
+
 	mu   sync.Mutex
 	more *sync.Cond
 	seen bytes.Buffer
@@ -77,6 +79,7 @@ func openTerminalWith(t *testing.T, s Shell, f fake, startup string, env ...stri
 		_ = cmd.Wait()
 		term.pty.Close()
 	})
+	term.startup = term.expect("> ")
 	return term
 }
 
