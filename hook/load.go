@@ -16,7 +16,7 @@ import (
 // load finds the entry of an allowed file and says what it means for this
 // shell. The only error is errInterrupted.
 func (r *run) load(a *answer, record *Record, contents []Content) error {
-	e, until, err := r.entry(record, contents)
+	e, until, unkept, err := r.entry(record, contents)
 	if err != nil {
 		return err
 	}
@@ -37,6 +37,7 @@ func (r *run) load(a *answer, record *Record, contents []Content) error {
 	if e.Failure != nil && !e.Alive(now) {
 		a.say = append(a.say, e.Failure.Messages...)
 		s.RetryAt = max(e.Failure.RetryAt, 1)
+		s.Unkept = unkept
 	}
 	if !e.HasResult() {
 		s.State = Failed
@@ -94,8 +95,9 @@ func wantedOf(e *cache.Entry, now int64) wanted {
 }
 
 // entry returns the entry that holds now, from the cache if it can, and when to
-// ask again. A failure is an entry too.
-func (r *run) entry(record *Record, contents []Content) (e *cache.Entry, until int64, err error) {
+// ask again. A failure is an entry too, and unkept says that it stands nowhere but
+// here.
+func (r *run) entry(record *Record, contents []Content) (e *cache.Entry, until int64, unkept bool, err error) {
 	key := cache.EntryKey(record.Dir, record.Closure, r.env[storesVar])
 	now := r.now.Unix()
 	kept := func() *cache.Entry {
@@ -112,13 +114,12 @@ func (r *run) entry(record *Record, contents []Content) (e *cache.Entry, until i
 		return e != nil && (e.Alive(now) || e.Failure != nil && (paid || e.Failure.RetryAt == 0 || e.Failure.RetryAt > now))
 	}
 	if e = kept(); settled(e) {
-		return e, r.next(e, record.Dir), nil
+		return e, r.next(e, record.Dir), false, nil
 	}
 	before := e
-	if paid && r.session.RetryAt > now && before == nil {
-		// Nothing could be written down, so the session remembers.
+	if paid && r.session.Unkept && r.session.RetryAt > now && before == nil {
 		e = failed(record, contents, now, &cache.Failure{RetryAt: r.session.RetryAt})
-		return e, e.Failure.RetryAt, nil
+		return e, e.Failure.RetryAt, true, nil
 	}
 
 	ctx := r.patience()
@@ -127,12 +128,12 @@ func (r *run) entry(record *Record, contents []Content) (e *cache.Entry, until i
 	case errors.Is(context.Cause(ctx), errInterrupted):
 		err = errInterrupted
 	case err == nil && unlock == nil:
-		return e, r.next(e, record.Dir), nil
+		return e, r.next(e, record.Dir), false, nil
 	case err == nil:
 		defer unlock()
 		e, err = r.resolve(record.Dir)
 		if err == nil && e.Dir == record.Dir {
-			return e, r.next(e, record.Dir), nil
+			return e, r.next(e, record.Dir), e.Failure != nil && kept() == nil, nil
 		}
 	}
 	f := r.failure(err, record.Dir)
@@ -146,13 +147,11 @@ func (r *run) entry(record *Record, contents []Content) (e *cache.Entry, until i
 	} else {
 		e = failed(record, contents, now, f)
 	}
-	if !errors.Is(err, cache.ErrBusy) {
-		_ = r.cache.PutEntry(key, e, r.now, r.baseline.Lookup) // else the session remembers
-	}
+	unkept = errors.Is(err, cache.ErrBusy) || r.cache.PutEntry(key, e, r.now, r.baseline.Lookup) != nil
 	if errors.Is(err, errInterrupted) {
-		return nil, 0, err
+		return nil, 0, unkept, err
 	}
-	return e, f.RetryAt, nil
+	return e, f.RetryAt, unkept, nil
 }
 
 // failed is the entry of an attempt of which nothing is known but its failure.

@@ -328,6 +328,28 @@ func TestFailureIsRemembered(t *testing.T) {
 	}
 }
 
+// Whoever mends a file that a remembered failure is about does not wait for the
+// end of its back-off.
+func TestFailureEndsWithAnEdit(t *testing.T) {
+	s := newTerminal(t)
+	dir := s.project("shop", "a")
+	store := filepath.Join(s.env["HOME"], "dev.yaml")
+	s.write(store, "broken")
+	s.allow(dir)
+	s.resolves(dir, &cache.Entry{
+		Label: "shop", Watched: []cache.Watched{{Path: store, Digest: cache.Digest([]byte("broken"))}},
+		Failure: &cache.Failure{Kind: "refused", RetryAt: s.now.Unix() + 300, Messages: []cache.Message{{Level: "error", Text: "no"}}},
+	})
+	wantLines(t, "broken", s.prompt(dir), "ambit: error: no")
+	wantLines(t, "broken, again", s.prompt(dir))
+	s.write(store, "mended")
+	s.resolves(dir, &cache.Entry{Label: "shop", Variables: variables("A", "1")})
+	wantLines(t, "mended", s.prompt(dir), "ambit: shop loaded (+1)")
+	if s.calls() != 2 {
+		t.Errorf("%d calls, want 2", s.calls())
+	}
+}
+
 func TestResolverHangsOrFails(t *testing.T) {
 	s := newTerminal(t)
 	dir := s.project("shop", "a")

@@ -20,7 +20,8 @@ type Session struct {
 	// credentials do not change it, an edit does.
 	Definition [16]byte
 	Reloaded   int64 // [cache.Entry].Reloaded
-	RetryAt    int64 // of a failure; also kept here because the disk may be full
+	RetryAt    int64 // of a failure
+	Unkept     bool  // that failure could not be written down: the disk may be full
 
 	Held []Held // sorted by name
 }
@@ -60,6 +61,7 @@ func (s *Session) encode() []byte {
 	w.Fixed(s.Definition[:])
 	w.Int(s.Reloaded)
 	w.Int(s.RetryAt)
+	w.Bool(s.Unkept)
 	w.Uint(uint64(len(s.Held)))
 	for _, h := range s.Held {
 		w.String(h.Name)
@@ -89,7 +91,7 @@ func decodeSession(b []byte) (*Session, error) {
 	s := &Session{State: State(d.Uint()), Pending: d.Bool(), Dir: d.String(), Label: d.String()}
 	d.Fixed(s.Said[:])
 	d.Fixed(s.Definition[:])
-	s.Reloaded, s.RetryAt = d.Int(), d.Int()
+	s.Reloaded, s.RetryAt, s.Unkept = d.Int(), d.Int(), d.Bool()
 	for range d.Count() {
 		h := Held{Name: d.String(), Unset: d.Bool()}
 		if !h.Unset {
