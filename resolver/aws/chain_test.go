@@ -313,6 +313,66 @@ func TestCredentialProcess(t *testing.T) {
 	}
 }
 
+func TestSSOProfile(t *testing.T) {
+	w := newWorld(t)
+	t.Setenv("HOME", w.dir)
+	status := http.StatusOK
+	portal := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if got := r.Header.Get("X-Amz-Sso_bearer_token"); got != "cAnArY-sso-token" || r.URL.Query().Get("role_name") != "dev" {
+			t.Errorf("asked %s with %q", r.URL, got)
+		}
+		switch status {
+		case http.StatusTemporaryRedirect:
+			rw.Header().Set("Location", "http://localhost:1/stolen")
+			rw.WriteHeader(status)
+		case http.StatusForbidden:
+			rw.Header().Set("X-Amzn-Errortype", "ForbiddenException")
+			rw.WriteHeader(status)
+			fmt.Fprint(rw, `{"message":"No access"}`)
+		case http.StatusOK:
+			fmt.Fprintf(rw, `{"roleCredentials":{"accessKeyId":"ASIAQNZGKIQY56JQ7WML","secretAccessKey":"s","sessionToken":"t","expiration":%d}}`, time.Now().Add(8*time.Hour).UnixMilli())
+		default:
+			rw.WriteHeader(status)
+		}
+	}))
+	w.write(".aws/config", `
+[profile p]
+sso_session = s
+sso_account_id = 123456789012
+sso_role_name = dev
+services = local
+[sso-session s]
+sso_region = eu-west-1
+sso_start_url = https://example.awsapps.com/start
+[services local]
+sso =
+  endpoint_url = `+portal.URL+"\n")
+	w.write(".aws/sso/cache/a0f1490a20d0211c997b44bc357e1972deab8ae3.json", // SHA-1 of "s"
+		fmt.Sprintf(`{"accessToken":"cAnArY-sso-token","expiresAt":%q}`, time.Now().Add(time.Hour).UTC().Format(time.RFC3339)))
+	o := w.mustOpen(obj{"profile": "p"}, call{})
+	if id(o) != "ASIAQNZGKIQY56JQ7WML" || o.Credential.Account != "029608264753" || time.Until(o.ExpiresAt) < 7*time.Hour {
+		t.Errorf("%+v", o.Credential)
+	}
+	for _, tt := range []struct {
+		status int
+		want   string
+		kind   resolver.FailureKind
+	}{
+		{http.StatusForbidden, `profile "p" gave no credentials: ForbiddenException: No access`, resolver.KindRefused},
+		{http.StatusTemporaryRedirect, `profile "p" gave no credentials`, resolver.KindRefused},
+		{http.StatusServiceUnavailable, `profile "p" gave no credentials`, resolver.KindNetwork},
+		{0, "connection refused", resolver.KindNetwork},
+	} {
+		w.cache = nil
+		if status = tt.status; status == 0 {
+			portal.Close()
+		}
+		if err := w.fails(obj{"profile": "p"}, call{}, "cAnArY"); !strings.Contains(err.Summary, tt.want) || err.Kind != tt.kind {
+			t.Errorf("%d: got %s", tt.status, describe(err))
+		}
+	}
+}
+
 func TestContainerCredentials(t *testing.T) {
 	w := newWorld(t)
 	t.Setenv("HOME", w.dir)

@@ -61,7 +61,7 @@ func explain(ctx context.Context, err error, client *httpClient, t trouble) erro
 	case errors.As(err, &bad):
 		return refused("correct or unset AWS_CA_BUNDLE", "%v", bad)
 	case a == nil:
-		return network(unreachable(err, at, client.limits))
+		return network(unreachable(err, at))
 	case a.err == errTooLarge:
 		return network(proxy, "%s answered with more than 1 MiB, which no answer of it has", at)
 	case a.err != nil && isTimeout(a.err):
@@ -145,7 +145,7 @@ func (t trouble) hint(code, message string) string {
 const wantsPassword = "put the proxy's user and password into HTTPS_PROXY"
 
 // unreachable words an attempt that brought no answer.
-func unreachable(err error, at string, l limits) (hint, format string, arg any) {
+func unreachable(err error, at string) (hint, format string, arg any) {
 	var dns *net.DNSError
 	var unknown x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
@@ -196,6 +196,14 @@ func unreachable(err error, at string, l limits) (hint, format string, arg any) 
 func isTimeout(err error) bool {
 	var timeout interface{ Timeout() bool }
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// isNetwork says whether an error is one of reaching somebody.
+func isNetwork(err error) bool {
+	var op *net.OpError
+	var dns *net.DNSError
+	var u *url.Error
+	return isTimeout(err) || errors.As(err, &op) || errors.As(err, &dns) || errors.As(err, &u)
 }
 
 func isWebPage(a *answer) bool {

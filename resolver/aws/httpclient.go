@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"sync"
 )
@@ -70,7 +71,7 @@ func (c *httpClient) Do(req *http.Request) (*http.Response, error) {
 func (c *httpClient) build() {
 	// http.DefaultTransport's other settings do not matter to a single request.
 	transport := &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
+		Proxy:               proxyFor,
 		DialContext:         (&net.Dialer{Timeout: c.limits.dial}).DialContext,
 		TLSHandshakeTimeout: c.limits.call,
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
@@ -104,6 +105,15 @@ func (c *httpClient) build() {
 		Transport: transport, Timeout: c.limits.call,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// proxyFor follows the environment, but what this machine or its host offers it
+// alone, instance metadata and container credentials, is no proxy's business.
+func proxyFor(req *http.Request) (*url.URL, error) {
+	if ip, err := netip.ParseAddr(req.URL.Hostname()); err == nil && (ip.IsLinkLocalUnicast() || ip.IsPrivate() && ip.Is6()) {
+		return nil, nil
+	}
+	return http.ProxyFromEnvironment(req)
 }
 
 // proxyError is a proxy that makes no connection.

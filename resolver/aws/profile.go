@@ -16,10 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
-	"github.com/aws/aws-sdk-go-v2/service/signin"
-	"github.com/aws/aws-sdk-go-v2/service/sso"
-	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"ambit/resolver"
 	"ambit/resolver/secret"
@@ -324,40 +323,28 @@ func (o *opening) chainStep(p *config.SharedConfig) *step {
 			if placeErr != nil {
 				return keys{}, 0, placeErr
 			}
-			k, err := o.askChain(ctx, p, at, metadata)
+			client := o.newHTTPClient(p)
+			k, err := o.askChain(ctx, p, at, metadata, client)
 			if err != nil {
-				return keys{}, 0, o.chainError(ctx, p, source, err)
+				return keys{}, 0, o.chainError(ctx, p, source, client, err)
 			}
 			return k, 0, nil
 		},
 	}
 }
 
-func (o *opening) askChain(ctx context.Context, p *config.SharedConfig, at place, metadata imds.ClientEnableState) (keys, error) {
+func (o *opening) askChain(ctx context.Context, p *config.SharedConfig, at place, metadata imds.ClientEnableState, client *httpClient) (keys, error) {
 	configFile, credentialsFile := o.configFiles()
-	client := o.newHTTPClient(p)
 	options := []func(*config.LoadOptions) error{
 		config.WithSharedConfigFiles([]string{configFile}), config.WithSharedCredentialsFiles([]string{credentialsFile}),
 		config.WithRegion(at.region), config.WithRetryer(func() sdk.Retryer { return retryer(o.limits) }),
-		config.WithEC2IMDSClientEnableState(metadata),
-		// The SDK adds a CA bundle only to a client of its own kind; the services
-		// below get ours, which follows no redirect and reads no endless answer.
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(o.limits.call)),
-		config.WithServiceOptions(func(_ string, service any) {
-			switch s := service.(type) {
-			case *sso.Options:
-				s.HTTPClient = client
-			case *ssooidc.Options:
-				s.HTTPClient = client
-			case *signin.Options:
-				s.HTTPClient = client
-			case *sts.Options:
-				s.HTTPClient = client
-				if at.endpoint != "" {
-					s.BaseEndpoint = &at.endpoint
-				}
-			}
-		}),
+		config.WithEC2IMDSClientEnableState(metadata), config.WithLogger(logging.Nop{}), // it would write to stderr
+		// The SDK adds a CA bundle only to a client of its own kind; who really asks
+		// is ours, which follows no redirect and reads no endless answer.
+		config.WithHTTPClient(awshttp.NewBuildableClient()),
+		config.WithAPIOptions([]func(*middleware.Stack) error{func(stack *middleware.Stack) error {
+			return stack.Deserialize.Add(askedBy(client), middleware.After)
+		}}),
 	}
 	if p != nil {
 		options = append(options, config.WithSharedConfigProfile(p.Profile))
@@ -377,8 +364,19 @@ func (o *opening) askChain(ctx context.Context, p *config.SharedConfig, at place
 	return k, nil
 }
 
+// askedBy sends a request through client instead of the one that the SDK made
+// its service with: what comes after it in the stack is not called.
+func askedBy(client *httpClient) middleware.DeserializeMiddleware {
+	handler := smithyhttp.NewClientHandlerWithOptions(client)
+	return middleware.DeserializeMiddlewareFunc("ambit.Client", func(ctx context.Context, in middleware.DeserializeInput, _ middleware.DeserializeHandler) (
+		out middleware.DeserializeOutput, metadata middleware.Metadata, err error) {
+		out.RawResponse, metadata, err = handler.Handle(ctx, in.Request)
+		return out, metadata, err
+	})
+}
+
 // chainError words what the SDK's chain says.
-func (o *opening) chainError(ctx context.Context, p *config.SharedConfig, source string, err error) error {
+func (o *opening) chainError(ctx context.Context, p *config.SharedConfig, source string, client *httpClient, err error) error {
 	if errors.Is(err, context.Canceled) && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return context.Canceled
 	}
@@ -398,14 +396,27 @@ func (o *opening) chainError(ctx context.Context, p *config.SharedConfig, source
 	case p != nil && p.LoginSession != "":
 		open.Summary = fmt.Sprintf("the login session of %s gave no credentials", source)
 		open.Hint = fmt.Sprintf("aws login --profile %s", p.Profile)
-	case isTimeout(err):
-		open.Kind = resolver.KindNetwork
-		open.Summary = fmt.Sprintf("%s gave no credentials in time", source)
-		open.Hint = "check the network"
 	default:
 		open.Summary = fmt.Sprintf("%s gave no credentials", source)
-		if code, message := apiError(err); code != "" {
+		host, answered := client.answered()
+		code, message := apiError(err)
+		var response interface{ HTTPStatusCode() int }
+		switch {
+		case code != "":
 			open.Summary += fmt.Sprintf(": %s: %s", clip(code, 80), clip(oneLine(message), 300))
+			if errors.As(err, &response) && response.HTTPStatusCode() >= 500 || strings.Contains(code, "Throttl") || code == "TooManyRequestsException" {
+				open.Kind = resolver.KindNetwork
+			}
+		case answered == nil && isNetwork(err):
+			if host == "" {
+				host = "the credentials service"
+			}
+			var format string
+			var arg any
+			open.Kind = resolver.KindNetwork
+			open.Hint, format, arg = unreachable(err, host)
+			open.Summary += ": " + fmt.Sprintf(format, arg)
+			return open
 		}
 		if p != nil {
 			open.Hint = fmt.Sprintf("aws sts get-caller-identity --profile %s", p.Profile)

@@ -87,7 +87,7 @@ func roleName(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:
 
 // fromSTS takes the keys out of an answer.
 func fromSTS(c *types.Credentials) (keys, error) {
-	if c == nil || c.AccessKeyId == nil || c.SecretAccessKey == nil || c.SessionToken == nil || c.Expiration == nil {
+	if c == nil || c.Expiration == nil || sdk.ToString(c.AccessKeyId) == "" || sdk.ToString(c.SecretAccessKey) == "" || sdk.ToString(c.SessionToken) == "" {
 		return keys{}, errNonsense
 	}
 	return keys{
@@ -212,7 +212,7 @@ func (o *opening) assumedRoleStep(r assumedRole, p place, profile *config.Shared
 			}
 			if err != nil {
 				return keys{}, 0, explain(ctx, err, http, trouble{
-					service: "STS", what: "role " + r.roleARN, role: r.roleARN, region: p.region, source: r.base.source, secrets: base.secrets(),
+					service: "STS", what: "role " + r.roleARN, role: r.roleARN, region: p.region, source: r.base.source, secrets: append(base.secrets(), secret.New(r.externalID)),
 				})
 			}
 			if out.AssumedRoleUser != nil {

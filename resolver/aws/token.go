@@ -75,7 +75,11 @@ func (o *opening) oidcToken(in resolver.Value, given bool) (tokenSource, error) 
 		}, nil
 	case has(in, "command"):
 		var argv []string
-		for _, v := range in.Object["command"].List {
+		for i, v := range in.Object["command"].List {
+			if v.Secret { // everybody on this machine can read a process's arguments
+				return tokenSource{}, &resolver.OpenError{Path: append(at("command"), strconv.Itoa(i)),
+					Summary: "an argument of a command must not be secret", Hint: "let the command read it from a file or the environment"}
+			}
 			argv = append(argv, v.Text)
 		}
 		dir := filepath.Dir(o.call.File)
