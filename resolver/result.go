@@ -234,13 +234,10 @@ func (ev *evaluator) checkName(x export) bool {
 
 // bounds reports values that no shell, or no process, can take.
 func (ev *evaluator) bounds(set []export) {
-	total := 0
+	total, size := 0, 0
+	var largest export
 	for _, x := range set {
 		text := textOf(x.value)
-		total += len(x.name) + 1
-		if !x.file {
-			total += len(text)
-		}
 		switch {
 		case x.file && len(text) > MaxFileValue:
 			ev.report(x.env, x.pos, fmt.Sprintf("the file %q has %d bytes, more than 1 MiB", x.name, len(text)), "")
@@ -248,10 +245,17 @@ func (ev *evaluator) bounds(set []export) {
 			ev.report(x.env, x.pos, fmt.Sprintf("the variable %q contains a NUL", x.name), "put it in files")
 		case !x.file && len(text) > MaxVariable:
 			ev.report(x.env, x.pos, fmt.Sprintf("the variable %q has %d bytes, more than 64 KiB", x.name, len(text)), "put it in files")
+		default:
+			if x.file {
+				text = "" // its path is yet to be made
+			}
+			if total += len(x.name) + 1 + len(text); len(text) >= size {
+				largest, size = x, len(text)
+			}
 		}
 	}
 	if total > MaxChange {
-		ev.report(ev.p.root, ev.p.root.at(1, 1), fmt.Sprintf("the variables have %d bytes together, more than 256 KiB", total), "")
+		ev.report(largest.env, largest.pos, fmt.Sprintf("the variables have %d bytes together, more than 256 KiB; the largest is %q with %d", total, largest.name, size), "set fewer or shorter variables")
 	}
 }
 
