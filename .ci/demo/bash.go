@@ -55,12 +55,11 @@ func startBash(ctx context.Context, home string, env []string) (*bash, error) {
 	return b, nil
 }
 
-// close hangs up, as closing a terminal's window does.
+// close ends bash; the kernel then hangs up on what runs in its terminal. The
+// terminal itself stays open until this process ends: closing it here would wait
+// for the reader, and the reader for whoever else still has the terminal.
 func (b *bash) close() {
-	_ = b.terminal.Close()
-	for range b.output { // the reader must not wait for us
-	}
-	_ = b.cmd.Process.Kill() // after a hang-up mostly gone already
+	_ = b.cmd.Process.Kill() // it may be gone already
 	_ = b.cmd.Wait()
 }
 

@@ -135,6 +135,8 @@ func furnish(home string) error {
 		"shop/.envrc.yaml":                         directoryFile,
 		".config/ambit/environments/shop/dev.yaml": environment,
 		"oidc-token":                               token(time.Now()) + "\n",
+		// Without a region of the user's own the CLI complains of that first.
+		".aws/config": "[default]\nregion = us-east-1\n",
 		// The marker says that bash waits for a command; a terminal does not show it.
 		".bashrc": `PATH=$HOME/.local/bin:$PATH` + "\n" + `PS1='\[\e]133;A\a\]$ ' PS2= HISTFILE=` + "\n",
 	} {
