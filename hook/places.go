@@ -76,12 +76,12 @@ func (p Places) ConfigFile() string {
 	return filepath.Join(p.Config, "config.yaml")
 }
 
-// Short writes a path as people do: relative to dir where that is no longer
-// than two steps up, else with ~ for the home directory.
+// Short writes a path as people do: relative to dir if it is below it, or in one
+// of the two directories above it, else with ~ for the home directory.
 func (p Places) Short(path, dir string) string {
 	if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsAbs(dir) {
-		near := strings.Count(rel+"/", "../") <= 2
-		if within(dir, path) || near && within(p.Home, path) == within(p.Home, dir) {
+		up := strings.Count(rel+"/", "../")
+		if up == 0 || up <= 2 && within(filepath.Dir(path), dir) {
 			return rel
 		}
 	}

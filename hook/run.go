@@ -152,6 +152,9 @@ func (r *run) decide(stale bool, keyErr error) (*answer, error) {
 		record = trust.Record(found.Dir)
 		verdict, contents = record.Check()
 	}
+	if verdict == Allowed && record.Auto && !r.trusts(found.Dir) {
+		verdict = Unknown // it was, by settings or an AMBIT_TRUST that are gone
+	}
 	a.say = append(a.say, r.settings.Failure...)
 	if record != nil {
 		for _, l := range record.Files {

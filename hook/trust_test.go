@@ -132,6 +132,15 @@ func TestTrustedDirectories(t *testing.T) {
 	if s.calls() != 1 {
 		t.Errorf("%d calls about a trusted directory", s.calls())
 	}
+	s.allow(dir)
+	record := s.trust().Record(dir)
+	record.Auto = true
+	must(t, s.trust().Put(record))
+	s.resolves(dir, &cache.Entry{Label: "shop", Variables: variables("A", "1")})
+	wantLines(t, "trusted", s.prompt(dir), "ambit: shop loaded (+1)")
+	delete(s.env, "AMBIT_TRUST")
+	wantLines(t, "trusted no more", s.prompt(dir), "ambit: shop unloaded",
+		"ambit: .envrc.yaml is not allowed here", `ambit: hint: run "ambit allow" to see what it would load`)
 }
 
 func TestSettings(t *testing.T) {
