@@ -423,10 +423,10 @@ func TestFishArrowIsAppliedBeforeTheCommand(t *testing.T) {
 // A command typed after the loaded values have died sees new ones; once only.
 func TestDeadValuesAreRenewedBeforeACommand(t *testing.T) {
 	each(t, func(t *testing.T, s Shell) {
-		forms := map[string]string{"": ""}
+		forms := map[string]string{"": "", "xtrace": map[Shell]string{Zsh: "setopt xtrace", Fish: "set -g fish_trace 1"}[s]}
 		if s == Bash {
 			forms = map[string]string{
-				"no trap": "", "trap": `trap 'printf "%s,%s " "$?" "$_" >>traps' DEBUG`, "ignored": `trap '' DEBUG`,
+				"xtrace": "set -x", "no trap": "", "trap": `trap 'printf "%s,%s " "$?" "$_" >>traps' DEBUG`, "ignored": `trap '' DEBUG`,
 				"extdebug": "shopt -s extdebug", "strict": "set -uk", "bash-preexec": "declare -a preexec_functions; trap '[[ $BASH_COMMAND == printenv* ]] && for f in \"${preexec_functions[@]}\"; do $f; done' DEBUG",
 			}
 		}
@@ -448,8 +448,12 @@ func TestDeadValuesAreRenewedBeforeACommand(t *testing.T) {
 				time.Sleep(50 * time.Millisecond) // the clock is the input here
 			}
 			say("alive", time.Now().Unix()+1000)
-			if got := term.value("printenv A >out"); got != "alive\n" {
+			shown := term.run("printenv A >out")
+			if got := read(t, filepath.Join(term.home, "out")); got != "alive\n" {
 				t.Errorf("%s: a command saw %q", name, got)
+			}
+			if strings.Contains(shown, "alive") {
+				t.Errorf("%s: shows a value\n%s", name, shown)
 			}
 			n := term.fake.calls(t)
 			term.run("true", "true; true")
@@ -633,6 +637,34 @@ func TestStrictTerminalLivesOn(t *testing.T) {
 		}
 		if errs, err := os.ReadFile(filepath.Join(term.home, "errs")); err == nil {
 			t.Errorf("%s: the ERR trap ran: %q", s, errs)
+		}
+	}
+}
+
+// A DEBUG trap that functions inherit sees which commands the hook runs, but no
+// value.
+func TestBashDebugTrapSeesNoValue(t *testing.T) {
+	term := openTerminal(t, Bash, `trap 'printf "%s\n" "$BASH_COMMAND" >>log' DEBUG; set -T`, "")
+	inProject(term)
+	term.says(Change{Name: "A", Value: "canary"})
+	term.run("true")
+	if env := term.environment(); env["A"] != "canary" {
+		t.Errorf("A is %q", env["A"])
+	}
+	if log := read(t, filepath.Join(term.home, "log")); strings.Contains(log, "canary") || !strings.Contains(log, "__ambit_run") {
+		t.Errorf("the trap saw\n%s", log)
+	}
+}
+
+// Neither a completion, a key binding nor a subshell is a typed command.
+func TestBashBeforeOnlyTypedCommands(t *testing.T) {
+	c := newProject(t).check
+	for script, want := range map[string]int{
+		"COMP_LINE=x; __ambit_before": 0, "READLINE_LINE=; __ambit_before": 0, "(__ambit_before)": 0,
+		"__ambit_before": 1, "__ambit_before; __ambit_before": 1,
+	} {
+		if runs, out := hookRuns(t, Bash, c, "__ambit_hook() { __ambit_dead=1; "+script+"; }"); runs != want || out != "" {
+			t.Errorf("%s: ran %d times\n%s", script, runs, out)
 		}
 	}
 }
