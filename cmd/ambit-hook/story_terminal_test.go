@@ -98,8 +98,20 @@ func (h *house) start(sh shell, argv ...string) *terminal {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = h.home
 	cmd.Env = h.environ()
-	f, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 50, Cols: 4000})
+	blocking, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 50, Cols: 4000})
 	must(h.t, err)
+	// A read that blocks in the kernel would keep the terminal open when it is
+	// closed, and the shell would never hear of it.
+	syscall.ForkLock.RLock()
+	fd, err := syscall.Dup(int(blocking.Fd()))
+	if err == nil {
+		syscall.CloseOnExec(fd)
+	}
+	syscall.ForkLock.RUnlock()
+	must(h.t, err)
+	must(h.t, blocking.Close())
+	must(h.t, syscall.SetNonblock(fd, true))
+	f := os.NewFile(uintptr(fd), "terminal")
 	tm := &terminal{t: h.t, h: h, shell: sh, pty: f, cmd: cmd, changed: make(chan struct{})}
 	go tm.listen()
 	h.t.Cleanup(tm.close)
