@@ -431,56 +431,59 @@ func TestDeadValuesAreRenewedBeforeACommand(t *testing.T) {
 			}
 		}
 		for name, before := range forms {
-			term := openTerminal(t, s, before, "")
-			trap := term.value("trap -p DEBUG >out")
-			p := newProject(t)
-			inProject(term)
-			say := func(value string, dead int64) {
-				term.fake.answer(t, s.Render(Update{Changes: []Change{{Name: "A", Value: value}},
-					Check: Check{Pwd: term.home, Generation: p.check.Generation, GenerationTime: 1700000000, Dead: dead}}), 0)
-			}
-			say("dead", time.Now().Unix()+1)
-			term.run("__ambit_pwd=") // the next prompt asks
-			if s == Fish {
-				term.run("set -g __ambit_pwd")
-			}
-			for deadline := time.Now().Unix() + 1; time.Now().Unix() <= deadline; {
-				time.Sleep(50 * time.Millisecond) // the clock is the input here
-			}
-			say("alive", time.Now().Unix()+1000)
-			shown := term.run("printenv A >out")
-			if got := read(t, filepath.Join(term.home, "out")); got != "alive\n" {
-				t.Errorf("%s: a command saw %q", name, got)
-			}
-			if strings.Contains(shown, "alive") {
-				t.Errorf("%s: shows a value\n%s", name, shown)
-			}
-			n := term.fake.calls(t)
-			term.run("true", "true; true")
-			if term.fake.calls(t) != n {
-				t.Errorf("%s: asked again", name)
-			}
-			if s != Bash {
-				continue
-			}
-			if name == "trap" {
-				write(t, filepath.Join(term.home, "traps"), "")
-				term.run("(exit 5); echo last")
-				if traps := read(t, filepath.Join(term.home, "traps")); !strings.Contains(traps, "5,") {
-					t.Errorf("the trap that was there saw %q", traps)
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				term := openTerminal(t, s, before, "")
+				trap := term.value("trap -p DEBUG >out")
+				p := newProject(t)
+				inProject(term)
+				say := func(value string, dead int64) {
+					term.fake.answer(t, s.Render(Update{Changes: []Change{{Name: "A", Value: value}},
+						Check: Check{Pwd: term.home, Generation: p.check.Generation, GenerationTime: 1700000000, Dead: dead}}), 0)
 				}
-			}
-			if got := term.value("false", `echo "$?" >out`); got != "1\n" {
-				t.Errorf("%s: status is %q", name, got)
-			}
-			if got := term.value(`true word; echo "$_" >out`); got != "word\n" {
-				t.Errorf("%s: $_ is %q", name, got)
-			}
-			say("gone", 0)
-			term.run("__ambit_pwd=", "true")
-			if got := term.value("trap -p DEBUG >out"); got != trap {
-				t.Errorf("%s: the trap is %q, was %q", name, got, trap)
-			}
+				say("dead", time.Now().Unix()+1)
+				term.run("__ambit_pwd=") // the next prompt asks
+				if s == Fish {
+					term.run("set -g __ambit_pwd")
+				}
+				for deadline := time.Now().Unix() + 1; time.Now().Unix() <= deadline; {
+					time.Sleep(50 * time.Millisecond) // the clock is the input here
+				}
+				say("alive", time.Now().Unix()+1000)
+				shown := term.run("printenv A >out")
+				if got := read(t, filepath.Join(term.home, "out")); got != "alive\n" {
+					t.Errorf("%s: a command saw %q", name, got)
+				}
+				if strings.Contains(shown, "alive") {
+					t.Errorf("%s: shows a value\n%s", name, shown)
+				}
+				n := term.fake.calls(t)
+				term.run("true", "true; true")
+				if term.fake.calls(t) != n {
+					t.Errorf("%s: asked again", name)
+				}
+				if s != Bash {
+					return
+				}
+				if name == "trap" {
+					write(t, filepath.Join(term.home, "traps"), "")
+					term.run("(exit 5); echo last")
+					if traps := read(t, filepath.Join(term.home, "traps")); !strings.Contains(traps, "5,") {
+						t.Errorf("the trap that was there saw %q", traps)
+					}
+				}
+				if got := term.value("false", `echo "$?" >out`); got != "1\n" {
+					t.Errorf("%s: status is %q", name, got)
+				}
+				if got := term.value(`true word; echo "$_" >out`); got != "word\n" {
+					t.Errorf("%s: $_ is %q", name, got)
+				}
+				say("gone", 0)
+				term.run("__ambit_pwd=", "true")
+				if got := term.value("trap -p DEBUG >out"); got != trap {
+					t.Errorf("%s: the trap is %q, was %q", name, got, trap)
+				}
+			})
 		}
 	})
 }
