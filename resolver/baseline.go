@@ -13,8 +13,9 @@ import (
 type Baseline struct {
 	vars map[string]string
 
-	mu   sync.Mutex
-	read map[string]bool
+	mu     sync.Mutex
+	read   map[string]bool
+	parent *Baseline // also records what is read
 }
 
 // NewBaseline takes an environment in the form of os.Environ; of a name that
@@ -30,11 +31,19 @@ func NewBaseline(environ []string) *Baseline {
 	return b
 }
 
+// fork is the same environment with a record of its own: of what one open read.
+func (b *Baseline) fork() *Baseline {
+	return &Baseline{vars: b.vars, read: map[string]bool{}, parent: b}
+}
+
 // Lookup returns a variable and records that the result depends on it.
 func (b *Baseline) Lookup(name string) (string, bool) {
 	b.mu.Lock()
 	b.read[name] = true
 	b.mu.Unlock()
+	if b.parent != nil {
+		return b.parent.Lookup(name)
+	}
 	v, ok := b.vars[name]
 	return v, ok
 }

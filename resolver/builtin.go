@@ -27,6 +27,9 @@ const (
 	rotateName = "fn::rotate"
 	secretName = "fn::secret"
 	finalName  = "fn::final"
+
+	concatName   = "fn::concat"
+	validateName = "fn::validate"
 )
 
 var builtins map[string]*builtin
@@ -46,7 +49,8 @@ func init() {
 		{name: "fn::fromBase64", compile: oneArgument, apply: fromBase64},
 		{name: "fn::join", compile: pairArgument(`[delimiter, [strings]]`), apply: join},
 		{name: "fn::split", compile: pairArgument(`[delimiter, string]`), apply: split},
-		{name: "fn::concat", compile: listArgument, apply: concat},
+		{name: concatName, compile: listArgument, apply: concat},
+		{name: validateName, compile: compileValidate, apply: validate},
 	} {
 		builtins[b.name] = b
 	}
@@ -54,7 +58,7 @@ func init() {
 
 // isBuiltinKey says whether a key is reserved for builtins.
 func isBuiltinKey(key string) bool {
-	return len(key) >= 4 && strings.EqualFold(key[:4], "fn::")
+	return len(key) >= len(prefix) && strings.EqualFold(key[:len(prefix)], prefix)
 }
 
 // call compiles a mapping whose key at index i is reserved.
@@ -75,14 +79,18 @@ func (c *compiler) call(n *yaml.Node, i int) *expr {
 		if rest, found := strings.CutPrefix(name, short+"::"); found {
 			name, provider = short, rest
 			if provider == "" {
-				c.faultHint(key, `write fn::open::NAME`, "%q lacks the name of a provider", key.Value)
-				ok = false
+				c.faultHint(key, "write "+short+"::NAME", "%q lacks the name of a provider", key.Value)
+				return c.failed(n)
 			}
 		}
 	}
 	e.call.builtin, e.call.provider = builtins[name], provider
 	if e.call.builtin == nil {
-		c.faultHint(key, didYouMean(name, builtinNames()), "unknown builtin %q", key.Value)
+		hint := ""
+		if near := Nearest(name[len(prefix):], builtinNames()); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", prefix+near)
+		}
+		c.faultHint(key, hint, "unknown builtin %q", key.Value)
 		return c.failed(n)
 	}
 	e.final = name == finalName
@@ -97,10 +105,14 @@ func (c *compiler) call(n *yaml.Node, i int) *expr {
 	return e
 }
 
+// prefix begins the keys that are reserved for builtins, in any case.
+const prefix = "fn::"
+
+// builtinNames are the names without their prefix.
 func builtinNames() []string {
 	names := make([]string, 0, len(builtins))
 	for name := range builtins {
-		names = append(names, name)
+		names = append(names, name[len(prefix):])
 	}
 	sort.Strings(names)
 	return names

@@ -41,7 +41,7 @@ func (ev *evaluator) callShape(e *expr) shape {
 	if waiting {
 		return shape{kind: shapePending}
 	}
-	if unknown {
+	if unknown && e.call.builtin.name != validateName {
 		out.Unknown = true
 		return shape{value: out}
 	}
@@ -50,7 +50,7 @@ func (ev *evaluator) callShape(e *expr) shape {
 		out.Unknown = true
 		return shape{value: out}
 	}
-	if e.call.builtin.name == "fn::concat" || e.call.builtin.name == "fn::validate" {
+	if e.call.builtin.name == concatName || e.call.builtin.name == validateName {
 		return *valueShape(v) // the parts keep their own flags
 	}
 	return *valueShape(marked(v, out))
@@ -228,10 +228,11 @@ func ParseJSON(b []byte) (Value, error) {
 	dec.UseNumber()
 	v, err := decodeJSON(dec, 0)
 	if err == nil {
+		end := dec.InputOffset()
 		if _, err = dec.Token(); err == io.EOF {
 			return v, nil
 		}
-		return Value{}, fmt.Errorf("the text is not JSON: something follows after byte %d", dec.InputOffset())
+		return Value{}, fmt.Errorf("the text is not JSON: something follows after byte %d", end)
 	}
 	if err == errJSONDepth {
 		return Value{}, err

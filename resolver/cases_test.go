@@ -1,6 +1,7 @@
 package resolver_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,7 +32,7 @@ var now = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 //	.envrc.yaml  the definition, or what the file "root" names: a path or an environment
 //	store/       the user's store; stores/1, stores/2 … for several
 //	home/        the user's home
-//	env          the process environment, NAME=VALUE a line
+//	environ      the process environment, NAME=VALUE a line
 //	consent      the variables that the user lets the repository set
 //	want.json    what it opens to, secrets hidden, and what it exports, in clear
 //	want.err     what is reported when it is loaded and opened
@@ -78,8 +79,14 @@ func runCase(t *testing.T, source string) {
 	}
 	var want []byte
 	if len(got) > 0 {
-		want, _ = json.MarshalIndent(got, "", "  ")
-		want = append(want, '\n')
+		var b bytes.Buffer
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(got); err != nil {
+			t.Fatal(err)
+		}
+		want = b.Bytes()
 	}
 	c.compare(source, "want.json", want, *update)
 	c.compare(source, "want.err", []byte(printed(distinct(diags))), *update)
@@ -128,7 +135,7 @@ func newCase(t *testing.T, dir string) *testCase {
 			c.root = resolver.Root{File: filepath.Join(dir, root[0])}
 		}
 	}
-	c.environ = c.lines("env")
+	c.environ = c.lines("environ")
 	for _, name := range c.lines("consent") {
 		c.consent[name] = true
 	}

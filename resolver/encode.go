@@ -90,9 +90,7 @@ func yamlNode(v Value) (*yaml.Node, error) {
 		if !utf8.ValidString(v.Text) {
 			return nil, errNotText
 		}
-		n := &yaml.Node{}
-		n.SetString(v.Text)
-		return n, nil
+		return yamlString(v.Text), nil
 	case List:
 		n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
 		for _, item := range v.List {
@@ -113,11 +111,19 @@ func yamlNode(v Value) (*yaml.Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		name := &yaml.Node{}
-		name.SetString(key)
-		n.Content = append(n.Content, name, child)
+		n.Content = append(n.Content, yamlString(key), child)
 	}
 	return n, nil
+}
+
+// yamlString is a string as yaml.v3 writes it: quoted also where only an older
+// YAML would read something else, such as yes or 1:30.
+func yamlString(s string) *yaml.Node {
+	n := &yaml.Node{}
+	if len(s) > 32 || n.Encode(s) != nil {
+		n.SetString(s)
+	}
+	return n
 }
 
 // Redact returns a value in which secrets are [secret.Redacted], unless they

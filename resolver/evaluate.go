@@ -819,8 +819,16 @@ func (c *cell) references() []*expr {
 	}
 	var refs []*expr
 	for l := c.chain; l != nil; l = l.next {
-		if l.expr != nil && l.expr.kind == exprRef {
-			refs = append(refs, l.expr)
+		of := l.source
+		for of.of != nil && of.of.chain != nil {
+			of = of.of.chain.source
+		}
+		e := of.expr
+		if of.of != nil {
+			e = of.of.expr
+		}
+		if e != nil && e.kind == exprRef && !slices.Contains(refs, e) {
+			refs = append(refs, e)
 		}
 	}
 	return refs

@@ -38,11 +38,16 @@ func (p *Program) Open(ctx context.Context, opt Options, path string) (Value, []
 			return unknown, []Diagnostic{{Summary: "invalid path: " + bad.summary}}
 		}
 	}
+	at := &expr{ // stands for the argument
+		kind: exprRef, env: p.root, parts: []part{{path: accessors}}}
 	v := unknown
 	ev.run(func() bool {
 		c := ev.root(p.root)
-		if accessors != nil {
-			sh := ev.walk(step{env: p.root}, c, accessors)
+		if len(accessors) > 0 {
+			start, rest, sh := ev.start(at, accessors)
+			if start != nil {
+				sh = ev.walk(step{env: p.root}, start, rest)
+			}
 			if sh.kind == shapePending {
 				return false
 			}

@@ -56,6 +56,7 @@ type call struct {
 	provider string // of fn::open
 	ttl      *expr
 	envelope string // of fn::secret: base64, "" for a plaintext
+	schema   *jsonSchema
 }
 
 // get returns the property of an object expression, or nil.
@@ -168,7 +169,7 @@ func (c *compiler) scalar(n *yaml.Node, interpolate bool) *expr {
 		e.scalar, e.truth, e.text = Bool, strings.EqualFold(n.Value, "true"), ""
 		return e
 	case "!!int", "!!float":
-		if !strings.HasSuffix(strings.ToLower(n.Value), ".inf") && !strings.EqualFold(n.Value, ".nan") {
+		if isNumber(n) {
 			e.scalar = Number
 			return e
 		}
@@ -196,6 +197,11 @@ func (c *compiler) scalar(n *yaml.Node, interpolate bool) *expr {
 		c.program.noteReference(e, p)
 	}
 	return e
+}
+
+// isNumber says whether a number of YAML is one of ours: not infinite, not NaN.
+func isNumber(n *yaml.Node) bool {
+	return !strings.HasSuffix(strings.ToLower(n.Value), ".inf") && !strings.EqualFold(n.Value, ".nan")
 }
 
 // failed stands for a value whose fault has been reported.

@@ -90,7 +90,11 @@ type pendingReference struct {
 	from *environment
 }
 
+// at is a place in the file; line 0 is none.
 func (env *environment) at(line, col int) Position {
+	if line == 0 {
+		return Position{}
+	}
 	return Position{File: env.path, Line: line, Column: col}
 }
 

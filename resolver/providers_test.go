@@ -81,7 +81,7 @@ func object(required ...string) *resolver.Schema {
 		if name != "value" {
 			s.Properties[name] = str
 		} else {
-			s.Properties[name] = &resolver.Schema{}
+			s.Properties[name] = &resolver.Schema{Open: true, Items: &resolver.Schema{Open: true}}
 		}
 	}
 	return s

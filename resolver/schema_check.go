@@ -14,6 +14,17 @@ func (s *Schema) allows(kind string) bool {
 	return s == nil || len(s.Types) == 0 || slices.Contains(s.Types, kind)
 }
 
+// typeNames names types as messages do.
+func typeNames(types ...string) string {
+	out := slices.Clone(types)
+	for i, name := range out {
+		if name == "array" {
+			out[i] = List.String()
+		}
+	}
+	return strings.Join(out, " or ")
+}
+
 // keys are the names of the properties, sorted.
 func (s *Schema) keys() []string {
 	keys := make([]string, 0, len(s.Properties))
@@ -41,12 +52,12 @@ func (s *Schema) fit(v Value, path []string) []misfit {
 	one := func(hint, format string, args ...any) []misfit {
 		return []misfit{{path: at, summary: fmt.Sprintf(format, args...), hint: hint}}
 	}
-	if !s.allows(v.Kind.String()) {
+	if !s.allows(v.Kind.schemaType()) {
 		hint := ""
 		if s.allows("string") && (v.Kind == Number || v.Kind == Bool) {
 			hint = "quote it"
 		}
-		return one(hint, "expected %s, got %s", strings.Join(s.Types, " or "), v.Kind)
+		return one(hint, "expected %s, got %s", typeNames(s.Types...), v.Kind)
 	}
 	var out []misfit
 	switch v.Kind {

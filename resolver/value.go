@@ -13,9 +13,17 @@ const (
 	Object
 )
 
-// String is the kind's name in messages and schemas.
+// String is the kind's name in messages.
 func (k Kind) String() string {
-	return [...]string{"null", "boolean", "number", "string", "array", "object"}[k]
+	return [...]string{"null", "boolean", "number", "string", "list", "object"}[k]
+}
+
+// schemaType is the kind's name in schemas.
+func (k Kind) schemaType() string {
+	if k == List {
+		return "array"
+	}
+	return k.String()
 }
 
 // Value is a resolved value: one of the six kinds with the flags that spread
