@@ -67,6 +67,7 @@ type opening struct {
 	region string // the input, or ""
 
 	files   []string // read on the way: their change is a reason to open again
+	tokens  []string // files of tokens: a new one is a reason to try again after a failure
 	notices []string
 	shared  map[string]*sharedProfile
 }
@@ -111,7 +112,7 @@ func (p *provider) open(ctx context.Context, call *resolver.Call) (resolver.Open
 
 func (o *opening) run(ctx context.Context) (resolver.Opened, error) {
 	failed := func(err error) (resolver.Opened, error) {
-		return resolver.Opened{Files: o.files}, err
+		return resolver.Opened{Files: append(o.files, o.tokens...)}, err
 	}
 	s, err := o.step(o.call.Inputs)
 	if err != nil {

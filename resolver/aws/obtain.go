@@ -63,8 +63,8 @@ func (o *opening) look(s *step, now time.Time) found {
 	if s.identity != nil {
 		id, known = s.identity()
 	}
-	if known && f.failure != nil && p.refused != "" && p.refused != id.sum {
-		f.failure = nil // it was another token that was refused
+	if known && f.failure != nil && p.refused != id.sum {
+		f.failure = nil // it was another token that was refused, or there was none
 	}
 	k := p.keys
 	if k == nil || k.check() != nil || known && id.isJWT && (id.iss != k.iss || id.sub != k.sub) {

@@ -116,6 +116,8 @@ func (o *opening) fileToken(path string, at []string) tokenSource {
 			b, err := safefile.Read(path)
 			if err != nil {
 				o.files = append(o.files, path) // its appearance is a reason to try again
+			} else {
+				o.tokens = append(o.tokens, path)
 			}
 			return b, withoutPath(err)
 		},
