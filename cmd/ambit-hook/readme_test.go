@@ -85,9 +85,10 @@ func TestReadmeIsFollowed(t *testing.T) {
 	if played < 3 {
 		t.Errorf("only %d transcripts", played)
 	}
-	// Settings that were read without a complaint.
-	if r := h.ambit("status"); r.status != 0 || r.stderr != "" {
-		t.Errorf("ambit status with the README's settings: %d\n%s", r.status, r.stderr)
+	// The settings are there by now: a wrong one is an error of every command that
+	// looks for an environment.
+	if r := h.ambit("check", "web/test"); r.status != 0 || r.stderr != "" {
+		t.Errorf("with the README's settings ambit check says %d\n%s", r.status, r.stderr)
 	}
 }
 
