@@ -87,7 +87,11 @@ func (c *compiler) call(n *yaml.Node, i int) *expr {
 	e.call.builtin, e.call.provider = builtins[name], provider
 	if e.call.builtin == nil {
 		hint := ""
-		if near := Nearest(name[len(prefix):], builtinNames()); near != "" {
+		near := name[len(prefix):]
+		if builtins[prefix+near] == nil {
+			near = Nearest(near, builtinNames())
+		}
+		if near != "" {
 			hint = fmt.Sprintf("did you mean %q?", prefix+near)
 		}
 		c.faultHint(key, hint, "unknown builtin %q", key.Value)

@@ -193,7 +193,11 @@ func (c *compiler) list(n *yaml.Node, key string, single bool) (out []literal) {
 	if single && n.Kind == yaml.ScalarNode {
 		items = []*yaml.Node{n}
 	} else if n.Kind != yaml.SequenceNode {
-		c.fault(n, "%s must be a list, not %s", key, nodeKind(n))
+		what := "a list"
+		if single {
+			what = "a string or a list"
+		}
+		c.fault(n, "%s must be %s, not %s", key, what, nodeKind(n))
 		return nil
 	}
 	for _, item := range items {

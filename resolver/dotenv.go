@@ -14,7 +14,8 @@ import (
 
 // dotenvFile is a file of assignments, parsed.
 type dotenvFile struct {
-	path        string // canonical
+	path        string       // canonical
+	env         *environment // that named it first
 	order       int
 	chain       []Position
 	assignments []assignment
@@ -57,7 +58,7 @@ func (p *Program) dotenvFile(env *environment, decl dotenvDecl) {
 	p.note(ClosureFile{Path: src.Path, Store: src.Store, Bytes: src.Bytes})
 	file := p.dotenvs[src.Path]
 	if file == nil {
-		file = &dotenvFile{path: src.Path, order: len(p.dotenvs), chain: append([]Position{pos}, env.imported()...)}
+		file = &dotenvFile{path: src.Path, env: env, order: len(p.dotenvs), chain: append([]Position{pos}, env.imported()...)}
 		p.dotenvs[src.Path] = file
 		if p.bytes += len(src.Bytes); p.bytes > maxClosureBytes {
 			fail(fmt.Sprintf("the imported files have more than %d MiB", maxClosureBytes>>20), "")
@@ -111,7 +112,11 @@ func (f *dotenvFile) parse(b []byte) *fault {
 			}
 		}
 		if bad != nil {
-			return dotenvFault(b, bad.Pos(), "this is not a dotenv assignment", quoteValue)
+			hint := quoteValue
+			if bad.Pos() == stmt.Pos() {
+				hint = "write NAME=VALUE"
+			}
+			return dotenvFault(b, bad.Pos(), "this is not a dotenv assignment", hint)
 		}
 		a := assigns[0]
 		lastLine = stmt.End().Line()
@@ -133,6 +138,8 @@ func assignsOf(stmt *syntax.Stmt) ([]*syntax.Assign, syntax.Node) {
 	}
 	var assigns []*syntax.Assign
 	switch cmd := stmt.Cmd.(type) {
+	case *syntax.BinaryCmd:
+		return nil, operator{cmd.OpPos}
 	case *syntax.CallExpr:
 		if len(cmd.Args) > 0 {
 			return nil, cmd.Args[0]
@@ -147,16 +154,16 @@ func assignsOf(stmt *syntax.Stmt) ([]*syntax.Assign, syntax.Node) {
 		return nil, stmt
 	}
 	if stmt.Semicolon.IsValid() {
-		return nil, semicolon{stmt.Semicolon}
+		return nil, operator{stmt.Semicolon}
 	}
 	return assigns, nil
 }
 
-// semicolon is the place of one.
-type semicolon struct{ pos syntax.Pos }
+// operator is the place of one, such as a semicolon.
+type operator struct{ pos syntax.Pos }
 
-func (s semicolon) Pos() syntax.Pos { return s.pos }
-func (s semicolon) End() syntax.Pos { return s.pos }
+func (o operator) Pos() syntax.Pos { return o.pos }
+func (o operator) End() syntax.Pos { return o.pos }
 
 func (f *dotenvFile) assign(b []byte, a *syntax.Assign) *fault {
 	switch {

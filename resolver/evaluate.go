@@ -173,7 +173,15 @@ var shapeUnknown = shape{value: Value{Unknown: true}}
 func unknownAt(pos Position) shape { return shape{value: Value{Unknown: true, Pos: pos}} }
 
 func (ev *evaluator) report(env *environment, pos Position, summary, hint string) {
-	ev.diags = append(ev.diags, Diagnostic{Pos: pos, Summary: summary, Hint: hint, Imports: env.imported()})
+	ev.diags = append(ev.diags, Diagnostic{Pos: pos, Summary: summary, Hint: hint, Imports: ev.importsOf(env, pos)})
+}
+
+// importsOf is the chain of imports that leads to a place.
+func (ev *evaluator) importsOf(env *environment, pos Position) []Position {
+	if file := ev.p.dotenvs[pos.File]; file != nil {
+		return file.chain
+	}
+	return env.imported()
 }
 
 func (ev *evaluator) warn(env *environment, pos Position, summary, hint string) {

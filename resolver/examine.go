@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"context"
+	"maps"
 )
 
 // Check evaluates every value of every file and opens nothing, runs nothing.
@@ -57,8 +58,39 @@ func (p *Program) Open(ctx context.Context, opt Options, path string) (Value, []
 		v, ready = ev.force(c)
 		return ready
 	})
+	v = ev.withoutUnset(v, path)
 	if hasErrors(ev.diags) {
 		return unknown, p.sorted(ev.diags)
 	}
 	return v, p.sorted(ev.diags)
+}
+
+// withoutUnset removes the variables and files that the directory unsets from
+// the merged result, or from one of the two outputs.
+func (ev *evaluator) withoutUnset(v Value, path string) Value {
+	if v.Kind != Object || v.Unknown {
+		return v
+	}
+	drop := func(v Value, key string) Value {
+		unset := ev.unsetAbove(key)
+		if v.Kind != Object || len(unset) == 0 {
+			return v
+		}
+		kept := maps.Clone(v.Object)
+		maps.DeleteFunc(kept, func(name string, _ Value) bool { return unset[name] })
+		v.Object = kept
+		return v
+	}
+	switch path {
+	case variablesKey, filesKey:
+		return drop(v, path)
+	case "":
+		v.Object = maps.Clone(v.Object)
+		for _, key := range []string{variablesKey, filesKey} {
+			if output, ok := v.Object[key]; ok {
+				v.Object[key] = drop(output, key)
+			}
+		}
+	}
+	return v
 }

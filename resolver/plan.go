@@ -112,7 +112,7 @@ func (ev *evaluator) plannedNames(key string) (names []PlannedName, open []Posit
 	sh := ev.resolve(c)
 	if sh.kind == shapeValue && sh.value.Unknown {
 		_, pos := ev.place(c, sh.pos())
-		return nil, []Position{pos}
+		return ev.writtenNames(c), []Position{pos}
 	}
 	if sh.kind != shapeObject {
 		return nil, nil
@@ -135,6 +135,24 @@ func (ev *evaluator) plannedNames(key string) (names []PlannedName, open []Posit
 		}
 	}
 	return names, open
+}
+
+// writtenNames are those that the layers below an unknown value have.
+func (ev *evaluator) writtenNames(c *cell) (names []PlannedName) {
+	seen := map[string]bool{}
+	for l := c.chain; l != nil; l = ev.next(l) {
+		if l.expr == nil {
+			continue
+		}
+		for _, p := range l.expr.keys {
+			if !seen[p.name] {
+				seen[p.name] = true
+				names = append(names, PlannedName{p.name, l.expr.env.at(p.line, p.col), l.expr.env.store, false})
+			}
+		}
+	}
+	sort.Slice(names, func(i, j int) bool { return names[i].Name < names[j].Name })
+	return names
 }
 
 // distinct drops what says the same of the same place again.

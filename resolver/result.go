@@ -180,7 +180,11 @@ func (ev *evaluator) exportsOf(c *cell, key string) ([]export, bool) {
 			continue
 		}
 		if v.Kind == List || v.Kind == Object {
-			ev.report(x.env, x.pos, fmt.Sprintf("%q is %s and cannot be a variable", x.name, withArticle(v.Kind)), "use fn::toJSON")
+			what := "variable"
+			if x.file {
+				what = "file"
+			}
+			ev.report(x.env, x.pos, fmt.Sprintf("%q is %s and cannot be a %s", x.name, withArticle(v.Kind), what), "use fn::toJSON")
 			continue
 		}
 		out = append(out, x)
@@ -206,13 +210,15 @@ func (ev *evaluator) place(c *cell, pos Position) (*environment, Position) {
 // it. The name is data if that layer is not written in a file.
 func (ev *evaluator) keyPlace(e *entry) (env *environment, pos Position, data bool) {
 	env, pos = e.top.env, e.top.pos()
-	data = e.top.value != nil && e.top.env == nil
-	if env == nil {
+	if env == nil || e.top.value != nil {
 		if env = ev.p.byPath[pos.File]; env == nil {
 			env = ev.p.root
 		}
+		if file := ev.p.dotenvs[pos.File]; file != nil {
+			env = file.env
+		}
 	}
-	return env, pos, data
+	return env, pos, e.top.value != nil && len(e.top.value.from()) > 0
 }
 
 // checkName reports a variable that may not be set from where it is.
