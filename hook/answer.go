@@ -42,6 +42,14 @@ func (r *run) answer(a *answer) {
 	} else if state != current || (state == "" && had) {
 		changes = append(changes, final)
 	}
+	if slices.ContainsFunc(a.reads, func(name string) bool { return slices.Contains(shells.Usual, name) }) {
+		// All or none: together they are compared in one go.
+		for _, name := range shells.Usual {
+			if !slices.Contains(a.reads, name) {
+				a.reads = append(a.reads, name)
+			}
+		}
+	}
 	after := make(Environ, len(a.reads))
 	for _, name := range a.reads {
 		if value, set := r.env[name]; set {

@@ -101,6 +101,14 @@ func TestCheck(t *testing.T) {
 		{"seen appears", func(t *testing.T, p project, c *Check) { c.Seen = []Seen{{"FOO", "", false}} },
 			map[Shell]string{Fish: "set -gx FOO ''", "": "export FOO="}, 1},
 		{"seen gone", func(t *testing.T, p project, c *Check) { c.Seen = []Seen{{"FOO", "", true}} }, nil, 1},
+		{"usual as they were", func(t *testing.T, p project, c *Check) { c.Seen = usualSeen("a *,b\\", "FOO", "f") },
+			map[Shell]string{Fish: usualFishScript + "set -gx FOO f", "": usualScript + "export FOO=f"}, 0},
+		{"usual as they were, another differs", func(t *testing.T, p project, c *Check) { c.Seen = usualSeen("a *,b\\", "FOO", "f") },
+			map[Shell]string{Fish: usualFishScript + "set -gx FOO g", "": usualScript + "export FOO=g"}, 1},
+		{"a usual one differs", func(t *testing.T, p project, c *Check) { c.Seen = usualSeen("a ?,b\\", "FOO", "") },
+			map[Shell]string{Fish: usualFishScript, "": usualScript}, 1},
+		{"a usual one appears, empty", func(t *testing.T, p project, c *Check) { c.Seen = usualSeen("a *,b\\", "FOO", "") },
+			map[Shell]string{Fish: usualFishScript + "set -gx AWS_CA_BUNDLE ''", "": usualScript + "export AWS_CA_BUNDLE="}, 1},
 	}
 	for _, s := range all {
 		t.Run(string(s), func(t *testing.T) {
@@ -265,3 +273,25 @@ func TestParse(t *testing.T) {
 		}
 	}
 }
+
+// usualSeen wants the last but one of Usual to have a value, the last to be empty
+// and the others not to be set.
+func usualSeen(value, name, other string) []Seen {
+	out := []Seen{{name, other, other != ""}}
+	for i, usual := range Usual {
+		switch i {
+		case len(Usual) - 2:
+			out = append(out, Seen{usual, value, true})
+		case len(Usual) - 1:
+			out = append(out, Seen{usual, "", true})
+		default:
+			out = append(out, Seen{usual, "", false})
+		}
+	}
+	return out
+}
+
+var (
+	usualScript     = "unset -v " + strings.Join(Usual, " ") + "; export " + Usual[len(Usual)-2] + "='a *,b\\' " + Usual[len(Usual)-1] + "=; "
+	usualFishScript = "set -eg " + strings.Join(Usual, " ") + "; set -gx " + Usual[len(Usual)-2] + " 'a *,b\\\\'; set -gx " + Usual[len(Usual)-1] + " ''; "
+)

@@ -90,10 +90,11 @@ func (s Shell) checkTo(b *strings.Builder, c Check) {
 	}
 	s.assign(b, "dead", deadline(c.Dead))
 	if c.Pwd != "" {
-		stores, seen := splitSeen(c.Seen)
+		stores, usual, seen := splitSeen(c.Seen)
 		s.assign(b, "until", deadline(c.Until))
 		s.assign(b, "held", held(c.Held))
 		s.assign(b, "stores", stores)
+		s.assign(b, "usual", strings.Join(usual, ","))
 		s.assignList(b, "seen", seen)
 		s.slotsTo(b, c)
 	}
@@ -135,7 +136,7 @@ func (s Shell) checkFish(b *strings.Builder, c Check) {
 	s.assignList(b, "generation", nonEmpty(c.Generation.Path))
 	s.assignList(b, "dead", life(c, c.Dead))
 	if c.Pwd != "" {
-		stores, seen := splitSeen(c.Seen)
+		stores, usual, seen := splitSeen(c.Seen)
 		unset := 0
 		if !c.Held {
 			unset += 2
@@ -145,6 +146,7 @@ func (s Shell) checkFish(b *strings.Builder, c Check) {
 		}
 		s.assign(b, "held", strconv.Itoa(unset)+strings.TrimPrefix(stores, "x"))
 		s.assignList(b, "life", life(c, c.Until))
+		s.assignList(b, "usual", usualFish(usual))
 		s.assignList(b, "seen", seen)
 		var paths, differs []string
 		for _, f := range watched(c) {
@@ -196,22 +198,53 @@ func armable(c Check) bool {
 
 func watched(c Check) []File { return append([]File{c.Generation}, c.Watched...) }
 
-// splitSeen sets AMBIT_STORES apart, which every check reads, from the pairs of
-// name and expected value that only some need. A value is "x" and itself; an
-// unset variable is "".
-func splitSeen(seen []Seen) (stores string, pairs []string) {
+// Usual are the variables that credentials usually depend on, in the order in
+// which the hooks compare all of them at once: one comparison costs a sixth of a
+// loop. They are compared so if [Check.Seen] has every one of them.
+var Usual = []string{
+	"AWS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_DEFAULT_PROFILE", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL",
+	"AWS_ENDPOINT_URL_STS", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_PROFILE", "AWS_REGION",
+	"AWS_SHARED_CREDENTIALS_FILE", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_FIPS_ENDPOINT", "HOME",
+}
+
+// splitSeen sets apart AMBIT_STORES, which every check reads, and the values of
+// [Usual], from the pairs of name and expected value that only some need. A value
+// is "x" and itself; an unset variable is "".
+func splitSeen(seen []Seen) (stores string, usual, pairs []string) {
+	wants := make(map[string]string, len(seen))
 	for _, v := range seen {
-		want := ""
+		wants[v.Name] = ""
 		if v.Set {
-			want = "x" + v.Value
-		}
-		if v.Name == "AMBIT_STORES" {
-			stores = want
-		} else {
-			pairs = append(pairs, v.Name, want)
+			wants[v.Name] = "x" + v.Value
 		}
 	}
-	return stores, pairs
+	all := !slices.ContainsFunc(Usual, func(name string) bool { _, ok := wants[name]; return !ok })
+	for _, name := range Usual {
+		if all {
+			usual = append(usual, wants[name])
+		}
+	}
+	for _, v := range seen {
+		if v.Name != "AMBIT_STORES" && !(all && slices.Contains(Usual, v.Name)) {
+			pairs = append(pairs, v.Name, wants[v.Name])
+		}
+	}
+	return wants["AMBIT_STORES"], usual, pairs
+}
+
+// usualFish is how fish tells unset from empty: by the number of the unset.
+func usualFish(usual []string) []string {
+	if usual == nil {
+		return nil
+	}
+	unset, out := 0, ""
+	for _, v := range usual {
+		if v == "" {
+			unset++
+		}
+		out += "," + strings.TrimPrefix(v, "x")
+	}
+	return []string{strconv.Itoa(unset) + out}
 }
 
 func held(is bool) string {
