@@ -41,19 +41,17 @@ __ambit_outside() {
 }
 
 # What not all need: files and paths beyond four, as words for test; the variables
-# that credentials usually depend on, in one string, which costs a sixth of the
-# loop; and pairs of another variable's name and what it has to be. What it has to
-# be is x and its value, or nothing if unset.
+# that credentials usually depend on, in one string, - for an unset one, which
+# costs a sixth of the loop; and pairs of another variable's name and what it has to
+# be, x and its value, or nothing if unset.
 __ambit_rest() {
   \builtin emulate -L zsh
   (( ! $#__ambit_proof )) || \builtin test "${__ambit_proof[@]}" || \builtin return
-  [[ -z ${__ambit_usual-} || $__ambit_usual == "${AWS_CA_BUNDLE+x}${AWS_CA_BUNDLE-},${AWS_CONFIG_FILE+x}${AWS_CONFIG_FILE-},\
-${AWS_DEFAULT_PROFILE+x}${AWS_DEFAULT_PROFILE-},${AWS_DEFAULT_REGION+x}${AWS_DEFAULT_REGION-},\
-${AWS_ENDPOINT_URL+x}${AWS_ENDPOINT_URL-},${AWS_ENDPOINT_URL_STS+x}${AWS_ENDPOINT_URL_STS-},\
-${AWS_IGNORE_CONFIGURED_ENDPOINT_URLS+x}${AWS_IGNORE_CONFIGURED_ENDPOINT_URLS-},${AWS_PROFILE+x}${AWS_PROFILE-},\
-${AWS_REGION+x}${AWS_REGION-},${AWS_SHARED_CREDENTIALS_FILE+x}${AWS_SHARED_CREDENTIALS_FILE-},\
-${AWS_USE_DUALSTACK_ENDPOINT+x}${AWS_USE_DUALSTACK_ENDPOINT-},${AWS_USE_FIPS_ENDPOINT+x}${AWS_USE_FIPS_ENDPOINT-},\
-${HOME+x}${HOME-}" ]] || \builtin return
+  [[ -z ${__ambit_usual-} || $__ambit_usual == "${AWS_CA_BUNDLE--},${AWS_CONFIG_FILE--},${AWS_DEFAULT_PROFILE--},\
+${AWS_DEFAULT_REGION--},${AWS_ENDPOINT_URL--},${AWS_ENDPOINT_URL_STS--},\
+${AWS_IGNORE_CONFIGURED_ENDPOINT_URLS--},${AWS_PROFILE--},${AWS_REGION--},\
+${AWS_SHARED_CREDENTIALS_FILE--},${AWS_USE_DUALSTACK_ENDPOINT--},${AWS_USE_FIPS_ENDPOINT--},\
+${HOME--}" ]] || \builtin return
   \builtin set -- "${__ambit_seen[@]}"
   while (( $# )); do
     if [[ -n ${(Pt)1-} ]]; then

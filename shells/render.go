@@ -94,7 +94,7 @@ func (s Shell) checkTo(b *strings.Builder, c Check) {
 		s.assign(b, "until", deadline(c.Until))
 		s.assign(b, "held", held(c.Held))
 		s.assign(b, "stores", stores)
-		s.assign(b, "usual", strings.Join(usual, ","))
+		s.assign(b, "usual", usualText(usual))
 		s.assignList(b, "seen", seen)
 		s.slotsTo(b, c)
 	}
@@ -200,7 +200,8 @@ func watched(c Check) []File { return append([]File{c.Generation}, c.Watched...)
 
 // Usual are the variables that credentials usually depend on, in the order in
 // which the hooks compare all of them at once: one comparison costs a sixth of a
-// loop. They are compared so if [Check.Seen] has every one of them.
+// loop. They are compared so if [Check.Seen] has every one of them, none of which
+// is "-".
 var Usual = []string{
 	"AWS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_DEFAULT_PROFILE", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL",
 	"AWS_ENDPOINT_URL_STS", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_PROFILE", "AWS_REGION",
@@ -218,7 +219,7 @@ func splitSeen(seen []Seen) (stores string, usual, pairs []string) {
 			wants[v.Name] = "x" + v.Value
 		}
 	}
-	all := !slices.ContainsFunc(Usual, func(name string) bool { _, ok := wants[name]; return !ok })
+	all := !slices.ContainsFunc(Usual, func(name string) bool { want, ok := wants[name]; return !ok || want == "x-" })
 	for _, name := range Usual {
 		if all {
 			usual = append(usual, wants[name])
@@ -230,6 +231,21 @@ func splitSeen(seen []Seen) (stores string, usual, pairs []string) {
 		}
 	}
 	return wants["AMBIT_STORES"], usual, pairs
+}
+
+// usualText is how bash and zsh tell unset from empty: an unset one is "-".
+func usualText(usual []string) string {
+	if usual == nil {
+		return ""
+	}
+	texts := slices.Clone(usual)
+	for i, v := range texts {
+		if v == "" {
+			v = "x-"
+		}
+		texts[i] = strings.TrimPrefix(v, "x")
+	}
+	return strings.Join(texts, ",")
 }
 
 // usualFish is how fish tells unset from empty: by the number of the unset.
