@@ -11,43 +11,35 @@ import (
 	"testing"
 	"time"
 
-	"ambit/hook"
-	"ambit/resolver/cache"
-	"ambit/resolver/secret"
+	"ambit/resolver/aws/awstest"
 	syntax "ambit/shells"
 )
 
-// stage is a HOME in which the real program is measured and counted: directories
+// stage is a HOME in which the real programs are measured and counted: directories
 // that are allowed and resolved, so that nothing has to be asked for.
 type stage struct {
-	t        testing.TB
-	dir      string // of everything, canonical
-	home     string
-	program  string
-	base     []string // the environment outside of all
-	places   hook.Places
-	cacheDir *cache.Dir
+	t       testing.TB
+	dir     string // of everything, canonical
+	home    string
+	program string   // ambit-hook
+	base    []string // the environment outside of all
 }
 
 func newStage(t testing.TB) *stage {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	must(t, err)
+	server, err := awstest.Start(awstest.Options{Now: time.Now})
+	must(t, err)
+	t.Cleanup(server.Close)
 	s := &stage{t: t, dir: dir, home: filepath.Join(dir, "home"), program: filepath.Join(built, "ambit-hook")}
 	must(t, os.MkdirAll(s.home, 0o700))
 	s.base = []string{
 		"HOME=" + s.home, "PATH=/usr/local/bin:/usr/bin:/bin", "USER=demo", "LOGNAME=demo", "SHELL=/bin/bash",
 		"LANG=C.UTF-8", "TERM=xterm-256color", "EDITOR=vi", "PAGER=less",
+		"AWS_ENDPOINT_URL=" + server.URL, "OIDC_TOKEN=token",
 	}
-	s.places = hook.NewPlaces(hook.NewEnviron(s.base), os.Geteuid())
-	s.cacheDir, err = cache.Open(s.places.Cache, os.Geteuid())
-	must(t, err)
-	// The user's settings, as `ambit resolve` leaves them for the prompt.
-	config := s.places.ConfigFile()
-	s.write(config, "hook: { timeout: 5s }\n")
-	info, err := os.Stat(config)
-	must(t, err)
-	must(t, hook.SaveSettings(s.cacheDir, config, info, hook.Settings{Timeout: 5 * time.Second}))
+	s.write(filepath.Join(s.home, ".config/ambit/config.yaml"), "hook: { timeout: 5s }\n")
 	return s
 }
 
@@ -60,47 +52,41 @@ func (s *stage) write(path, text string) {
 	must(s.t, os.Chtimes(path, old, old))
 }
 
-// project makes a directory that has so many variables, all cached, with a renewal
-// in an hour. A prompt in it watches four files: the generation file, .envrc.yaml,
-// the environment and config.yaml.
+// credentials are the six variables of a login, which dies in an hour.
+const credentials = `  login:
+    fn::open::aws-login:
+      oidc: { roleArn: "arn:aws:iam::123456789012:role/dev", sessionName: demo, duration: 1h, token: { env: OIDC_TOKEN } }
+  environmentVariables:
+    AWS_ACCESS_KEY_ID: ${login.accessKeyId}
+    AWS_SECRET_ACCESS_KEY: ${login.secretAccessKey}
+    AWS_SESSION_TOKEN: ${login.sessionToken}
+    AWS_REGION: eu-central-1
+`
+
+// project makes a directory whose environment has credentials and as many further
+// variables, allows it and resolves it. A prompt in it watches four files, the
+// generation file, .envrc.yaml, the environment and config.yaml, and a deadline.
 func (s *stage) project(name string, variables int) (dir string) {
 	s.t.Helper()
 	dir = filepath.Join(s.home, name)
-	file := filepath.Join(dir, hook.FileName)
-	definition := filepath.Join(s.places.Config, "environments", name, "dev.yaml")
-	s.write(file, "environment: "+name+"/dev\n")
-	s.write(definition, "values: {}\n")
-
-	uid, now := os.Geteuid(), time.Now()
-	links := []hook.Link{{Path: file, Digest: s.digest(file)}}
-	record := &hook.Record{Dir: dir, Closure: hook.ClosureHash(dir, links), Files: links, At: now.Unix()}
-	must(s.t, hook.NewTrust(s.places, uid).Put(record))
-
-	e := &cache.Entry{
-		Dir: dir, Label: name + "/dev", Created: now.Unix(),
-		Watched: []cache.Watched{
-			{Path: file, Digest: s.digest(file)},
-			{Path: definition, Digest: s.digest(definition)},
-		},
-		RefreshAt: now.Unix() + 3000, ExpiresAt: now.Unix() + 3540,
-	}
+	definition := "values:\n" + credentials
 	for i := range variables {
-		e.Variables = append(e.Variables, cache.Variable{Name: variable(i), Value: secret.New(value(i))})
+		definition += "    " + variable(i) + ": " + value(i) + "\n"
 	}
-	lookup := hook.NewEnviron(s.base).Lookup
-	must(s.t, s.cacheDir.PutEntry(cache.EntryKey(dir, record.Closure, ""), e, now, lookup))
+	s.write(filepath.Join(dir, ".envrc.yaml"), "environment: "+name+"/dev\n")
+	s.write(filepath.Join(s.home, ".config/ambit/environments", name, "dev.yaml"), definition)
+	for _, argv := range [][]string{{filepath.Join(built, "ambit"), "allow", "-y"}, {s.program, "bash"}} {
+		cmd := exec.Command(argv[0], argv[1:]...)
+		cmd.Dir, cmd.Env = dir, in(dir, s.base)
+		if out, err := cmd.CombinedOutput(); err != nil || strings.Contains(string(out), "ambit: error") {
+			s.t.Fatalf("%v: %v\n%s", argv, err, out)
+		}
+	}
 	return dir
 }
 
 func variable(i int) string { return fmt.Sprintf("VARIABLE_%04d", i) }
 func value(i int) string    { return fmt.Sprintf("the value of variable %d, not long", i) }
-
-func (s *stage) digest(path string) [32]byte {
-	s.t.Helper()
-	b, err := os.ReadFile(path)
-	must(s.t, err)
-	return cache.Digest(b)
-}
 
 // in is an environment as a shell in dir has it.
 func in(dir string, env []string) []string {

@@ -21,7 +21,7 @@ var started = regexp.MustCompile(`^\d+ +(clone3?|v?fork|execve)\(`)
 func TestSteadyPromptStartsNothing(t *testing.T) {
 	strace := need(t, "strace")
 	s := newStage(t)
-	dir := s.project("shop", 10)
+	dir := s.project("shop", 4)
 	for _, shell := range []syntax.Shell{syntax.Bash, syntax.Zsh, syntax.Fish} {
 		t.Run(string(shell), func(t *testing.T) {
 			s := *s
