@@ -18,7 +18,7 @@ func (r *run) answer(a *answer) {
 		// Without keys nothing can be loaded, and what is held is not known.
 		r.sayAll(a.say)
 		_, held := r.env[StateVar]
-		r.write(nil, a, held, r.env)
+		r.write(nil, a, held, seen(compared(nil), r.env))
 		return
 	}
 	d := r.keys.diff(r.env, r.baseline, r.session, a.want, r.keeps(a.session))
@@ -42,16 +42,9 @@ func (r *run) answer(a *answer) {
 	} else if state != current || (state == "" && had) {
 		changes = append(changes, final)
 	}
-	if slices.ContainsFunc(a.reads, func(name string) bool { return slices.Contains(shells.Usual, name) }) {
-		// All or none: together they are compared in one go.
-		for _, name := range shells.Usual {
-			if !slices.Contains(a.reads, name) {
-				a.reads = append(a.reads, name)
-			}
-		}
-	}
-	after := make(Environ, len(a.reads))
-	for _, name := range a.reads {
+	reads := compared(a.reads)
+	after := make(Environ, len(reads))
+	for _, name := range reads {
 		if value, set := r.env[name]; set {
 			after[name] = value
 		}
@@ -63,7 +56,7 @@ func (r *run) answer(a *answer) {
 			}
 		}
 	}
-	r.write(changes, a, state != "", after)
+	r.write(changes, a, state != "", seen(reads, after))
 }
 
 // refuse turns an answer into a failure that holds until something changes.
@@ -149,14 +142,30 @@ func (r *run) sayAll(messages []cache.Message) {
 	}
 }
 
-// write prints everything at once. After is the environment with the changes
-// made, which is what the shell compares the result's process variables with.
-func (r *run) write(changes []shells.Change, a *answer, held bool, after Environ) {
-	var seen []shells.Seen
-	for _, name := range a.reads {
-		value, set := after[name]
-		seen = append(seen, shells.Seen{Name: name, Value: value, Set: set})
+// compared are the process variables that the shell is to compare: those that the
+// result depends on, where the stores are, which every shell compares, and all of
+// the usual ones or none, for together they are compared in one go.
+func compared(reads []string) []string {
+	out := append([]string{storesVar}, reads...)
+	if slices.ContainsFunc(reads, func(name string) bool { return slices.Contains(shells.Usual, name) }) {
+		out = append(out, shells.Usual...)
 	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// seen is what variables are after the change, which is what they have to stay.
+func seen(names []string, after Environ) []shells.Seen {
+	var out []shells.Seen
+	for _, name := range names {
+		value, set := after[name]
+		out = append(out, shells.Seen{Name: name, Value: value, Set: set})
+	}
+	return out
+}
+
+// write prints everything at once.
+func (r *run) write(changes []shells.Change, a *answer, held bool, seen []shells.Seen) {
 	check := a.watch.check(r.cache, r.pwd, held, a.until, a.dead, seen, r.now)
 	// If this fails the shell is gone, or sees no last line and changes nothing.
 	_, _ = r.p.Stdout.Write(r.p.Shell.Render(shells.Update{Changes: changes, Check: check}))

@@ -23,11 +23,8 @@ func (r *run) load(a *answer, record *Record, contents []Content) error {
 	for _, w := range e.Watched {
 		a.watch.add(w.Path, w.Absent)
 	}
-	a.reads = append(a.reads, storesVar)
 	for _, read := range e.Reads {
-		if read.Name != storesVar {
-			a.reads = append(a.reads, read.Name)
-		}
+		a.reads = append(a.reads, read.Name)
 	}
 	a.until = until
 	now := r.now.Unix()

@@ -454,6 +454,19 @@ func TestGoneDirectory(t *testing.T) {
 	wantEnv(t, "gone", s.plain(), before)
 }
 
+// A shell compares AMBIT_STORES whether anything is loaded or not.
+func TestStoresAreAlwaysCompared(t *testing.T) {
+	s := newTerminal(t)
+	s.env[storesVar] = "/stores"
+	dir := s.project("shop", "a")
+	for _, at := range []string{s.env["HOME"], dir} {
+		s.prompt(at)
+		if got := unquote(s.check["__ambit_stores"]); got != "x/stores" {
+			t.Errorf("%s: compares with %q", at, got)
+		}
+	}
+}
+
 func TestFileGone(t *testing.T) {
 	s := newTerminal(t)
 	before := s.plain()
