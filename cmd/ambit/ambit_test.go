@@ -19,9 +19,19 @@ const canary = "c4n4ry"
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"ambit": func() { os.Exit(run(gather(clock))) },
+		"ambit": func() {
+			for _, kv := range os.Environ() {
+				if name, ok := strings.CutSuffix(kv, "="+unset); ok {
+					os.Unsetenv(name)
+				}
+			}
+			os.Exit(run(gather(clock)))
+		},
 	})
 }
+
+// unset stands in for a variable that is not there: testscript can only set.
+const unset = "(unset by the prompt)"
 
 // clock is the true time, or as much later as a story says.
 func clock() time.Time {
@@ -73,6 +83,7 @@ func TestScript(t *testing.T) {
 }
 
 // sts calls ACTION N: so many calls of ACTION have reached STS.
+// sts await ACTION: wait until there was one.
 // sts knobs JSON: change how STS behaves.
 func stsCommand(ts *testscript.TestScript, neg bool, args []string) {
 	sts := ts.Value(stsKey{}).(*awstest.Server)
@@ -82,10 +93,18 @@ func stsCommand(ts *testscript.TestScript, neg bool, args []string) {
 		if (got == args[2]) == neg {
 			ts.Fatalf("STS has seen %s calls of %s, wanted %s", got, args[1], args[2])
 		}
+	case len(args) == 2 && args[0] == "await" && !neg:
+		for range 1000 {
+			if sts.Calls().ByAction[args[1]] > 0 {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		ts.Fatalf("no call of %s has reached STS", args[1])
 	case len(args) == 2 && args[0] == "knobs" && !neg:
 		ts.Check(sts.SetKnobs([]byte(args[1])))
 	default:
-		ts.Fatalf("usage: sts calls ACTION N | sts knobs JSON")
+		ts.Fatalf("usage: sts calls ACTION N | sts await ACTION | sts knobs JSON")
 	}
 }
 
@@ -123,7 +142,7 @@ func promptCommand(ts *testscript.TestScript, neg bool, args []string) {
 		case words[0] == "__ambit_set" && len(words) == 3:
 			ts.Setenv(words[1], unquote(ts, words[2]))
 		case words[0] == "__ambit_unset" && len(words) == 2:
-			ts.Setenv(words[1], "") // testscript cannot unset; ambit takes neither for a credential
+			ts.Setenv(words[1], unset)
 		}
 	}
 }

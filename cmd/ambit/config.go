@@ -275,7 +275,7 @@ func (p *configParser) timeout(n *yaml.Node) time.Duration {
 	case err != nil:
 		p.fail(n, "hook.timeout is no duration", "write, for example, 5s")
 	case d < minTimeout || d > maxTimeout:
-		p.fail(n, fmt.Sprintf("hook.timeout must be from %s to %s", hook.Life(minTimeout), hook.Life(maxTimeout)), "write, for example, 5s")
+		p.fail(n, "hook.timeout must be from 1s to 1m", "write, for example, 5s")
 	}
 	return d
 }

@@ -57,6 +57,15 @@ func (a *ambit) evaluate(ctx context.Context, d *definition, base hook.Environ, 
 	return ev, nil
 }
 
+// sayEvaluation says what an evaluation reported, and what its providers want
+// known.
+func (a *ambit) sayEvaluation(ev *evaluation) {
+	a.say(messages(ev.diags)...)
+	if ev.result != nil {
+		a.say(ev.result.Notices...)
+	}
+}
+
 // options are what an evaluation is given, and what notes the files that its
 // providers read.
 func (a *ambit) options(base hook.Environ, patience resolver.Patience, fresh bool, consent []string) (resolver.Options, *noted) {
@@ -68,6 +77,7 @@ func (a *ambit) options(base hook.Environ, patience resolver.Patience, fresh boo
 	for _, p := range a.providers() {
 		opt.Providers[p.Name] = files.noting(p)
 	}
+	opt.External = files.external(opt.Env)
 	for _, name := range consent {
 		opt.Consent[name] = true
 	}
@@ -86,6 +96,11 @@ func (a *ambit) entry(ev *evaluation, record *hook.Record, contents []hook.Conte
 		e := ev.result.Entry(record.Dir, now)
 		e.Watched = distinct(append(watched, e.Watched...))
 		e.Notices = append(e.Notices, messages(ev.diags)...)
+		if ev.result.NoCache {
+			// What is never kept cannot be renewed behind a shell's back; only
+			// its credentials can.
+			e.RefreshAt = firstRefresh(e.Credentials)
+		}
 		return e
 	}
 	for _, path := range ev.files {
@@ -107,6 +122,15 @@ func (a *ambit) entry(ev *evaluation, record *hook.Record, contents []hook.Conte
 	return &cache.Entry{
 		Dir: record.Dir, Label: label, Created: now.Unix(), Reads: ev.reads, Watched: watched, Failure: f,
 	}
+}
+
+func firstRefresh(credentials []cache.Credential) (at int64) {
+	for _, c := range credentials {
+		if c.RefreshAt != 0 && (at == 0 || c.RefreshAt < at) {
+			at = c.RefreshAt
+		}
+	}
+	return at
 }
 
 // failureOf is what is remembered of diagnostics: their lines, and when it is

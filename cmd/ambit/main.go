@@ -17,8 +17,9 @@ func main() { os.Exit(run(gather(time.Now))) }
 
 // gather takes what the process was started with.
 func gather(now func() time.Time) process {
-	// A file size limit is an error like a full disk, not a death.
-	signal.Ignore(syscall.SIGXFSZ)
+	// A file size limit is an error like a full disk, not a death. Caught and not
+	// ignored: what is ignored stays so in the command of `ambit run`.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGXFSZ)
 	dir, _ := os.Getwd() // a directory that was deleted is none
 	self, _ := os.Executable()
 	return process{
@@ -32,6 +33,10 @@ func gather(now func() time.Time) process {
 // others may end as any program does.
 func listen() chan os.Signal {
 	c := make(chan os.Signal, 1)
-	signal.Notify(c, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // nohup(1), and `ambit run` below it
+			signal.Notify(c, s)
+		}
+	}
 	return c
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -131,10 +133,11 @@ func (a *ambit) openVariables(ctx context.Context, d *definition, base hook.Envi
 	if err != nil {
 		return err
 	}
-	a.say(messages(ev.diags)...)
+	a.sayEvaluation(ev)
 	if ev.result == nil {
 		return said(1)
 	}
+	written(ev)
 	var b strings.Builder
 	if format == "dotenv" {
 		for _, v := range ev.result.Variables {
@@ -147,6 +150,19 @@ func (a *ambit) openVariables(ctx context.Context, d *definition, base hook.Envi
 	}
 	_, err = a.out.Write([]byte(b.String()))
 	return err
+}
+
+// written drops the variables that the resolver adds to what a shell loads (the
+// other spelling of the region, the expiry of the keys): `ambit open` prints what
+// the definition says.
+func written(ev *evaluation) {
+	plan := ev.program.Plan()
+	if len(plan.Open) > 0 {
+		return // a provider names the variables; which of them is known to it alone
+	}
+	ev.result.Variables = slices.DeleteFunc(ev.result.Variables, func(v resolver.Variable) bool {
+		return !slices.ContainsFunc(plan.Variables, func(n resolver.PlannedName) bool { return n.Name == v.Name })
+	})
 }
 
 // changesOf are the changes that a result makes to an environment, sorted by
@@ -178,21 +194,23 @@ func changesOf(r *resolver.Result, base hook.Environ) []shells.Change {
 	return out
 }
 
-// dotenvLine writes an assignment that reads back as the same bytes, in the
-// plainest form that does: most readers of such files know no $'…'.
+// dotenvLine writes an assignment that reads back as the same bytes, also in a
+// shell that sources it, in the plainest form that does: most readers of such
+// files know no $'…'.
 func dotenvLine(name, value string) string {
 	switch {
 	case value != "" && strings.Trim(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@%+,-") == "":
 		return name + "=" + value + "\n"
-	case !strings.ContainsFunc(value, odd) && !strings.Contains(value, "'"):
+	case !utf8.ValidString(value) || strings.ContainsFunc(value, odd):
+		return name + "=" + shells.Bash.Quote(value) + "\n"
+	case !strings.Contains(value, "'"):
 		return name + "='" + value + "'\n"
 	}
-	return name + "=" + shells.Bash.Quote(value) + "\n"
+	return name + `="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`").Replace(value) + "\"\n"
 }
 
-// odd is what a quoted text cannot hold everywhere: control characters, line
-// breaks, what is no ASCII.
-func odd(r rune) bool { return r < ' ' || r > '~' }
+// odd is what cannot stand for itself between quotes on every reader's screen.
+func odd(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsPrint(r) }
 
 // oneOf is for flags that take one of a few words.
 func oneOf(flag, value string, choices ...string) error {

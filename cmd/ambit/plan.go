@@ -23,13 +23,13 @@ func (d *definition) planLines(plan resolver.Plan) []string {
 	for i, e := range plan.Environments {
 		switch {
 		case e.Store != "":
-			add("environment", "%s (%s)", e.Name, d.shorten(base, e.Path))
+			add("environment", "%s (%s)", e.Name, d.places.Short(e.Path, ""))
 		case i > 0:
-			add("imported file", "%s", d.shorten(base, e.Path))
+			add("imported file", "%s", d.places.Short(e.Path, base))
 		}
 	}
 	for _, f := range plan.Dotenv {
-		add("dotenv file", "%s", d.shorten(base, f.Path))
+		add("dotenv file", "%s", d.places.Short(f.Path, base))
 	}
 	for _, v := range plan.Variables {
 		add("variable", "%s (%s)", v.Name, from(v.Pos))
@@ -44,13 +44,13 @@ func (d *definition) planLines(plan resolver.Plan) []string {
 		add("unset", "%s (%s)", u.Name, from(u.Pos))
 	}
 	for _, dir := range plan.Path {
-		add("path", "%s", d.shorten(base, dir))
+		add("path", "%s", d.places.Short(dir, base))
 	}
 	for _, o := range plan.Opens {
 		add("provider", "%s (%s)", describe(o), from(o.Pos))
 	}
 	for _, path := range plan.Watch {
-		add("watched file", "%s", d.shorten(base, path))
+		add("watched file", "%s", d.places.Short(path, base))
 	}
 	for _, n := range plan.Consent {
 		add("needs your consent", "%s (%s)", n.Name, from(n.Pos))
@@ -102,16 +102,7 @@ func (d *definition) nameOf(plan resolver.Plan, base, path string) string {
 			return e.Name
 		}
 	}
-	return d.shorten(base, path)
-}
-
-// shorten writes a path relative to the definition's own directory where it lies
-// below it, else with ~ for the home directory.
-func (d *definition) shorten(base, path string) string {
-	if rel, err := filepath.Rel(base, path); err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
-		return rel
-	}
-	return d.places.Short(path, "")
+	return d.places.Short(path, base)
 }
 
 // showPlan prints lines grouped by what they are about, each whole: a command
@@ -121,11 +112,20 @@ func (a *ambit) showPlan(lines []string) {
 	for _, l := range lines {
 		kind, text, _ := strings.Cut(l, ": ")
 		if kind != last {
-			fmt.Fprintf(a.out, "%s:\n", kind)
+			fmt.Fprintf(a.out, "%s:\n", heading(kind))
 			last = kind
 		}
 		fmt.Fprintf(a.out, "  %s\n", printableWhole(text))
 	}
+}
+
+// heading is what a group of lines of one kind is called.
+func heading(kind string) string {
+	switch kind {
+	case "environment", "imported file", "dotenv file", "variable", "file variable", "provider", "watched file":
+		return kind + "s"
+	}
+	return kind
 }
 
 // showDifference prints the lines that are new with +, those that are gone with

@@ -7,12 +7,14 @@ import (
 
 	"ambit/resolver"
 	"ambit/resolver/aws"
+	"ambit/resolver/exec"
 )
 
 // providers are the ones that every definition can open.
 func (a *ambit) providers() []*resolver.Provider {
 	return []*resolver.Provider{
-		aws.New(aws.Options{Cache: a.cacheDir}),
+		aws.New(aws.Options{Cache: a.cacheDir, RunCommand: exec.Run}),
+		exec.Command(),
 	}
 }
 
@@ -33,6 +35,19 @@ func (n *noted) noting(p *resolver.Provider) *resolver.Provider {
 		return opened, err
 	}
 	return &out
+}
+
+// external is the source of further providers: programs on the PATH from before
+// loading.
+func (n *noted) external(env *resolver.Baseline) func(string) *resolver.Provider {
+	find := exec.External(env)
+	return func(name string) *resolver.Provider {
+		p := find(name)
+		if p == nil {
+			return nil
+		}
+		return n.noting(p)
+	}
 }
 
 func (n *noted) list() []string {

@@ -62,7 +62,7 @@ func runReload(ctx context.Context, a *ambit) error {
 		a.say(warning("the result cannot be kept: " + err.Error()))
 	}
 	a.touch()
-	a.say(messages(ev.diags)...)
+	a.sayEvaluation(ev)
 	if ev.result == nil {
 		return said(1)
 	}

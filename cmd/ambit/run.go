@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -44,7 +45,8 @@ The status is that of the command; 125 if the environment cannot be resolved,
   ambit run shop/dev -- aws sts get-caller-identity
   ambit run -C ~/src/shop -- terraform plan`,
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-			if cmd.ArgsLenAtDash() >= 0 {
+			// Not ArgsLenAtDash: to complete, cobra adds a "--" of its own.
+			if len(a.args) > 0 && slices.Contains(a.args[:len(a.args)-1], "--") {
 				return nil, cobra.ShellCompDirectiveDefault
 			}
 			return a.completeName(cmd, args, word)
@@ -101,12 +103,9 @@ func (a *ambit) runEnvironment(ctx context.Context, arg string, base hook.Enviro
 	if err != nil {
 		return nil, err
 	}
-	a.say(messages(ev.diags)...)
+	a.sayEvaluation(ev)
 	if ev.result == nil {
 		return nil, said(1)
-	}
-	for _, m := range ev.result.Notices {
-		a.say(m)
 	}
 	env := hook.NewEnviron(base.List())
 	for _, c := range changesOf(ev.result, base) {

@@ -160,7 +160,7 @@ func (a *ambit) holderOf(ctx context.Context, arg string, base hook.Environ) (ho
 	if err != nil {
 		return holder{}, err
 	}
-	a.say(messages(ev.diags)...)
+	a.sayEvaluation(ev)
 	if ev.result == nil {
 		return holder{}, said(1)
 	}
