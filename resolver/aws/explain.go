@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"syscall"
 	"unicode/utf8"
@@ -174,17 +173,15 @@ func unreachable(err error, at string) (hint, format string, arg any) {
 		return check, "%s cannot be reached: connection refused", at
 	case isTimeout(err):
 		return check, "%s did not answer in time", at
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
+		errors.Is(err, net.ErrClosed):
 		return check, "%s closed the connection without an answer", at
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
 		return check, "%s cannot be reached: no route to it", at
 	}
-	if errors.As(err, &op) && op.Err != nil {
-		return check, "%s", fmt.Sprintf("%s cannot be reached: %s", at, clip(oneLine(op.Err.Error()), 120))
-	}
-	var sys *os.SyscallError
-	if errors.As(err, &sys) {
-		return check, "%s", fmt.Sprintf("%s cannot be reached: %v", at, sys)
+	var number syscall.Errno
+	if errors.As(err, &number) {
+		return check, "%s", fmt.Sprintf("%s cannot be reached: %v", at, number)
 	}
 	var u *url.Error
 	if errors.As(err, &u) && strings.Contains(u.Err.Error(), "malformed HTTP") {

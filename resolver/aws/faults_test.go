@@ -468,8 +468,11 @@ func TestNotHTTP(t *testing.T) {
 		}
 	}()
 	w.env["AWS_ENDPOINT_URL_STS"] = "http://" + l.Addr().String()
+	var logged strings.Builder
+	log.SetOutput(&logged) // where net/http complains
+	defer log.SetOutput(os.Stderr)
 	failure := w.fails(oidc(obj{"file": "token"}), call{}, faultCanary)
-	if strings.Contains(failure.Summary, "SSH") {
-		t.Errorf("raw bytes: %s", describe(failure))
+	if strings.Contains(failure.Summary+logged.String(), "SSH") || !strings.Contains(failure.Summary, "STS at 127.0.0.1") {
+		t.Errorf("raw bytes: %s\n%s", describe(failure), logged.String())
 	}
 }

@@ -72,7 +72,7 @@ func (c *httpClient) build() {
 	// http.DefaultTransport's other settings do not matter to a single request.
 	transport := &http.Transport{
 		Proxy:               proxyFor,
-		DialContext:         (&net.Dialer{Timeout: c.limits.dial}).DialContext,
+		DialContext:         dial(&net.Dialer{Timeout: c.limits.dial}),
 		TLSHandshakeTimeout: c.limits.call,
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
 		DisableKeepAlives:   true,
@@ -105,6 +105,41 @@ func (c *httpClient) build() {
 		Transport: transport, Timeout: c.limits.call,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// dial makes connections that hear nothing before they have spoken: net/http
+// would log what a server says unasked, byte for byte, to standard error.
+func dial(d *net.Dialer) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := d.DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return &politeConn{Conn: conn, spoke: make(chan struct{})}, nil
+	}
+}
+
+type politeConn struct {
+	net.Conn
+	once  sync.Once
+	spoke chan struct{}
+}
+
+func (c *politeConn) speak() { c.once.Do(func() { close(c.spoke) }) }
+
+func (c *politeConn) Read(p []byte) (int, error) {
+	<-c.spoke
+	return c.Conn.Read(p)
+}
+
+func (c *politeConn) Write(p []byte) (int, error) {
+	c.speak()
+	return c.Conn.Write(p)
+}
+
+func (c *politeConn) Close() error {
+	c.speak()
+	return c.Conn.Close()
 }
 
 // proxyFor follows the environment, but what this machine or its host offers it

@@ -299,7 +299,7 @@ func TestExternalProvider(t *testing.T) {
 		{`echo '{"error":{}}'`, "did not say why"},
 		{`echo '{}'`, `neither "value" nor "error"`},
 		{`echo '{"value":1} {"value":2}'`, "something follows"},
-		{`echo '[1]'`, "expected object, got array"},
+		{`echo '[1]'`, "expected object, got "},
 		{`echo nonsense`, "is not JSON"},
 		{`echo '{"value":1,"secret":"no"}'`, `"secret": expected boolean, got string`},
 		{`echo '{"value":1,"expiresAt":"soon"}'`, `expected an instant`},
