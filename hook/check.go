@@ -16,10 +16,11 @@ const raceWindow = 2 * time.Second
 
 // watch collects what the shell is to look at.
 type watch struct {
-	present []string
-	absent  []string
-	dir     string // canonical directory of the file …
-	spelled string // … and how the shell spells it
+	present  []string
+	absent   []string
+	dir      string // canonical directory of the file …
+	spelled  string // … and how the shell spells it
+	doubtful bool   // something may change that no shell sees: no check is armed
 }
 
 // spell turns a canonical path below the file's directory into the shell's
@@ -80,6 +81,8 @@ func (w *watch) check(d *cache.Dir, pwd string, held bool, until, dead int64, se
 			return check // it appeared while we looked elsewhere
 		}
 	}
-	check.Pwd = pwd
+	if !w.doubtful {
+		check.Pwd = pwd
+	}
 	return check
 }

@@ -32,7 +32,7 @@ func (r *run) load(a *answer, record *Record, contents []Content) error {
 	a.session = s
 	// A renewal that failed is nobody's business while the values are alive.
 	if e.Failure != nil && !e.Alive(now) {
-		a.say = append(a.say, e.Failure.Messages...)
+		a.say = append(a.say, firstError(e.Failure.Messages)...)
 		s.RetryAt = max(e.Failure.RetryAt, 1)
 		s.Unkept = unkept
 	}

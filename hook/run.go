@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -167,7 +168,7 @@ func (r *run) decide(stale bool, keyErr error) (*answer, error) {
 	}
 	a.session = &Session{State: Blocked, Dir: found.Dir}
 	if verdict != Allowed {
-		a.say = append(a.say, r.blocked(found, verdict)...)
+		a.say = append(a.say, r.blocked(a, found, verdict)...)
 		return a, nil
 	}
 	return a, r.load(a, record, contents)
@@ -220,12 +221,21 @@ func TrustedOf(env Environ) []string {
 	return out
 }
 
-func (r *run) blocked(found Found, v Verdict) []cache.Message {
+func (r *run) blocked(a *answer, found Found, v Verdict) []cache.Message {
 	file := r.places.Short(found.File, r.pwd)
-	switch v {
-	case Denied:
+	if v == Denied {
 		return []cache.Message{plain(file + " is denied here"), hint(`run "ambit allow" to lift that`)}
-	case Changed:
+	}
+	if _, err := safefile.Read(found.File); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		// No shell sees when its owner makes it readable.
+		a.watch.doubtful = true
+		text := err.Error()
+		if path := (*fs.PathError)(nil); errors.As(err, &path) {
+			text = path.Err.Error()
+		}
+		return []cache.Message{errorMessage(file + " cannot be used: " + text), hint("it has to be a readable, regular file of at most 1 MiB")}
+	}
+	if v == Changed {
 		return []cache.Message{plain(file + " has changed since it was allowed"), hint(`run "ambit allow" to see the difference`)}
 	}
 	return []cache.Message{plain(file + " is not allowed here"), hint(`run "ambit allow" to see what it would load`)}

@@ -1,10 +1,12 @@
 package hook
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -477,4 +479,39 @@ func TestFileGone(t *testing.T) {
 	must(t, os.Remove(filepath.Join(dir, FileName)))
 	wantLines(t, "file gone", s.prompt(dir), "ambit: shop unloaded")
 	wantEnv(t, "file gone", s.plain(), before)
+}
+
+func TestUnusableFile(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(path string) error
+		want  string
+	}{
+		"FIFO":      {func(path string) error { return syscall.Mkfifo(path, 0o600) }, "is not a regular file"},
+		"directory": {func(path string) error { return os.Mkdir(path, 0o700) }, "is not a regular file"},
+		"sparse": {func(path string) error {
+			return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 4<<30))
+		}, "is larger than 1 MiB"},
+	} {
+		s := newTerminal(t)
+		dir := s.project("shop", "a")
+		must(t, os.Remove(filepath.Join(dir, FileName)))
+		must(t, c.spoil(filepath.Join(dir, FileName)))
+		wantLines(t, name, s.prompt(dir), "ambit: error: .envrc.yaml cannot be used: "+c.want,
+			"ambit: hint: it has to be a readable, regular file of at most 1 MiB")
+		wantLines(t, name+", again", s.prompt(dir))
+		if s.armed() || s.calls() != 0 {
+			t.Errorf("%s: armed %v, %d calls", name, s.armed(), s.calls())
+		}
+	}
+}
+
+func TestPromptSaysOneError(t *testing.T) {
+	s := newTerminal(t)
+	dir := s.project("shop", "a")
+	s.allow(dir)
+	s.resolves(dir, &cache.Entry{Label: "shop", Failure: &cache.Failure{Kind: "definition", Messages: []cache.Message{
+		errorMessage("first"), hint("mend it"), errorMessage("second"), errorMessage("third"), warning("fourth"),
+	}}})
+	wantLines(t, "three errors", s.prompt(dir), "ambit: error: first", "ambit: hint: mend it", `ambit: there are more errors: run "ambit check"`)
+	wantLines(t, "again", s.prompt(dir))
 }

@@ -54,6 +54,19 @@ func warning(text string) cache.Message      { return cache.Message{Level: "warn
 func hint(text string) cache.Message         { return cache.Message{Level: "hint", Text: text} }
 func plain(text string) cache.Message        { return cache.Message{Text: text} }
 
+// firstError is what a prompt says of a failure: one error, what belongs to it,
+// and where the others are.
+func firstError(messages []cache.Message) []cache.Message {
+	seen := false
+	for i, m := range messages {
+		if m.Level == "error" && seen {
+			return append(messages[:i:i], plain(`there are more errors: run "ambit check"`))
+		}
+		seen = seen || m.Level == "error"
+	}
+	return messages
+}
+
 // digest tells messages apart, so that none is said twice.
 func digest(messages []cache.Message) (sum [8]byte) {
 	if len(messages) == 0 {
