@@ -230,6 +230,7 @@ func TestWrongClock(t *testing.T) {
 }
 
 func TestRefreshWindows(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	in := oidc(obj{"file": "token"})
 	w.write("token", "token")
