@@ -391,16 +391,44 @@ func (r *Result) Entry(directory string, now time.Time) *cache.Entry {
 		Dir: directory, Label: r.Label, Created: now.Unix(),
 		Reads: r.Reads, Watched: r.Watched, Unset: r.Unset, Path: r.Path,
 		RefreshAt: unix(r.RefreshAt), ExpiresAt: unix(r.ExpiresAt),
-		Credentials: r.Credentials, Notices: r.Notices,
+		Credentials: r.Credentials, Notices: r.Notices, Unit: r.unit(),
 	}
 	for _, v := range r.Variables {
-		e.Variables = append(e.Variables, cache.Variable{Name: v.Name, Value: v.Value, Secret: v.Secret, ExpiresAt: unix(v.ExpiresAt)})
+		e.Variables = append(e.Variables, cache.Variable{
+			Name: v.Name, Value: v.Value, Secret: v.Secret, List: PathLike(v.Name), ExpiresAt: unix(v.ExpiresAt),
+		})
 	}
 	for _, f := range r.Files {
 		e.Files = append(e.Files, cache.FileVariable{Name: f.Name, Content: f.Content, ExpiresAt: unix(f.ExpiresAt)})
 	}
 	return e
 }
+
+// unit are the members of the family of credentials that the result sets or
+// unsets, if it takes over the family at all.
+func (r *Result) unit() []string {
+	takes := false
+	var out []string
+	for _, v := range r.Variables {
+		if slices.Contains(family, v.Name) {
+			out = append(out, v.Name)
+		}
+		takes = takes || slices.Contains(takers, v.Name)
+	}
+	for _, name := range r.Unset {
+		if slices.Contains(family, name) {
+			out = append(out, name)
+		}
+	}
+	if !takes {
+		return nil
+	}
+	slices.Sort(out)
+	return out
+}
+
+// takers are the members that take over the family when they are set.
+var takers = []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"}
 
 func unix(t time.Time) int64 {
 	if t.IsZero() {
