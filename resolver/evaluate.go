@@ -28,8 +28,8 @@ type evaluator struct {
 	dotenv   map[*dotenvFile]*Value
 	opens    *openings
 	pass     int
-	refs     []*expr        // references that are being followed
-	forcing  map[*expr]bool // references whose values are being written out
+	links    []hop          // references that are being followed or written out, the last one on top
+	forcing  map[*expr]bool // those whose values are being written out
 	depth    int
 	computed int // bytes of computed values
 	overflow bool
@@ -52,6 +52,12 @@ func newEvaluator(ctx context.Context, p *Program, opt Options, m mode) *evaluat
 		p: p, ctx: ctx, opt: opt, mode: m, cells: make([]*cell, p.exprs), roots: map[*environment]*cell{}, chains: map[*environment]*layer{},
 		dotenv: map[*dotenvFile]*Value{}, opens: newOpenings(), forcing: map[*expr]bool{},
 	}
+}
+
+// hop is a reference on the way from value to value.
+type hop struct {
+	expr  *expr
+	first accessor // of its path
 }
 
 // cell is a value that is computed when it is asked for, in two steps: its
@@ -272,7 +278,10 @@ func (ev *evaluator) resolve(c *cell) *shape {
 	case c.state == done:
 		return &c.shape
 	case c.state == busy:
-		// The reference that closes a cycle looks before it leaps.
+		if n := len(ev.links); n > 0 {
+			last := ev.links[n-1]
+			ev.cycle(step{env: last.expr.env, expr: last.expr}, c, last.first)
+		}
 		return &shapeUnknown
 	case c.state == pending && c.pass == ev.pass:
 		return &shape{kind: shapePending}
@@ -342,6 +351,9 @@ func (ev *evaluator) merge(c *cell) shape {
 		case shapeObject:
 			if sh.obj.isLogin() {
 				l = ev.withoutOpens(l)
+			}
+			if ev.next(l) == nil {
+				return *sh // nothing lies below: it is that object itself
 			}
 			return shape{kind: shapeObject, value: Value{Pos: sh.pos()}, row: sh.row, obj: &object{head: l, pos: sh.pos()}}
 		}
@@ -676,7 +688,9 @@ func (ev *evaluator) text(e *expr) shape {
 			continue
 		}
 		sh := ev.reference(e, part)
+		ev.links = append(ev.links, hop{e, part.path[0]})
 		v, ok := ev.forceShape(e, &sh)
+		ev.links = ev.links[:len(ev.links)-1]
 		row = max(row, sh.row)
 		switch {
 		case !ok:
@@ -793,7 +807,11 @@ func (ev *evaluator) force(c *cell) (Value, bool) {
 		}
 		ev.forcing[e] = true
 	}
+	for _, e := range refs {
+		ev.links = append(ev.links, hop{e, e.parts[0].path[0]})
+	}
 	v, ok := ev.forceShape(c.expr, sh)
+	ev.links = ev.links[:len(ev.links)-len(refs)]
 	for _, e := range refs {
 		delete(ev.forcing, e)
 	}

@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -83,7 +84,11 @@ func (ev *evaluator) unset(set []export) (out []string) {
 	for _, env := range layersOf(ev.p.root) {
 		for _, l := range env.doc.unset {
 			exported := slices.ContainsFunc(set, func(x export) bool { return x.name == l.text })
-			if !exported && !slices.Contains(out, l.text) {
+			switch {
+			case exported || slices.Contains(out, l.text):
+			case ev.mode == modeEvaluate && env.store == "" && NeedsConsent(l.text) && !ev.opt.Consent[l.text]:
+				ev.report(env, env.at(l.line, l.col), fmt.Sprintf("to unset %q needs consent", l.text), `run "ambit allow"`)
+			default:
 				out = append(out, l.text)
 			}
 		}

@@ -94,8 +94,11 @@ func syntaxFault(b []byte, err error) fault {
 		text = "the file cannot be read"
 	}
 	f := fault{line: line, col: firstColumn(b, line), summary: "invalid YAML: " + text}
-	if strings.Contains(text, "cannot start any token") {
+	switch {
+	case strings.Contains(text, "cannot start any token"):
 		f.hint = "indent with spaces, and quote a value that begins with @, ` or %"
+	case strings.Contains(text, "expected ','") && bytes.Contains(b, []byte("${")):
+		f.hint = `within { } and [ ] write "${…}" in quotes`
 	}
 	return f
 }

@@ -14,7 +14,8 @@ import (
 //	vault      {value}            the same, secret
 //	test-login {role}             keys that expire in an hour
 //	slow       {value, wait}      echo after a while
-//	fail       {say, kind?}       fails
+//	fail       {say}              fails
+//	command    {…}                "output", nothing is run
 //	aws-login  as the real one's oidc, nothing is called
 var testProviders = map[string]*resolver.Provider{
 	"echo": {
@@ -27,6 +28,12 @@ var testProviders = map[string]*resolver.Provider{
 		Name: "vault", Inputs: object("value"), Outputs: &resolver.Schema{Secret: true},
 		Open: func(_ context.Context, c *resolver.Call) (resolver.Opened, error) {
 			return resolver.Opened{Value: c.Inputs.Object["value"]}, nil
+		},
+	},
+	"command": {
+		Name: "command", Inputs: &resolver.Schema{Open: true},
+		Open: func(context.Context, *resolver.Call) (resolver.Opened, error) {
+			return resolver.Opened{Value: resolver.Value{Kind: resolver.String, Text: "output"}}, nil
 		},
 	},
 	"test-login": {

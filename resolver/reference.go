@@ -9,12 +9,12 @@ import (
 // reference follows a path from the environment in which it is written.
 func (ev *evaluator) reference(e *expr, part part) shape {
 	path := part.path
-	if len(ev.refs) >= maxReferences {
+	if len(ev.links) >= 2*maxReferences {
 		ev.report(e.env, e.posAt(part.offset), fmt.Sprintf("more than %d references in a row", maxReferences), "")
 		return unknownAt(e.pos())
 	}
-	ev.refs = append(ev.refs, e)
-	defer func() { ev.refs = ev.refs[:len(ev.refs)-1] }()
+	ev.links = append(ev.links, hop{e, path[0]})
+	defer func() { ev.links = ev.links[:len(ev.links)-1] }()
 	start, path, sh := ev.start(e, path)
 	if start != nil {
 		sh = ev.walk(step{env: e.env, expr: e}, start, path)
@@ -217,15 +217,17 @@ func (ev *evaluator) cycle(at step, c *cell, last accessor) shape {
 	}
 	// From the reference that leads into the cell on, all are on the cycle.
 	from := 0
-	for i, e := range ev.refs {
-		if ev.cells[e.id] == c || c.holds(e) {
+	for i, l := range ev.links {
+		if ev.cells[l.expr.id] == c || c.holds(l.expr) {
 			from = i
 			break
 		}
 	}
 	var names []string
-	for _, e := range ev.refs[from:] {
-		names = append(names, ev.describe(e))
+	for i, l := range ev.links[from:] {
+		if i == 0 || l.expr != ev.links[from+i-1].expr {
+			names = append(names, ev.describe(l.expr))
+		}
 	}
 	if len(names) > 0 {
 		names = append(names, names[0])
