@@ -3,12 +3,14 @@ package main_test
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -20,6 +22,7 @@ type house struct {
 	home string
 	env  map[string]string // what the user's shells start with
 	now  time.Time         // see write
+	user *syscall.Credential
 }
 
 func newHouse(t testing.TB) *house {
@@ -34,8 +37,10 @@ func newHouse(t testing.TB) *house {
 	root, err = filepath.EvalSymlinks(root)
 	must(t, err)
 	h := &house{t: t, root: root, home: filepath.Join(root, "home"), now: time.Now().Add(-24 * time.Hour).Truncate(time.Second)}
-	for _, dir := range []string{h.home, h.path("tmp"), h.path("run")} {
-		must(t, os.Mkdir(dir, 0o700))
+	// The last one spares fish a program that reads every manual of the system at
+	// its first start.
+	for _, dir := range []string{h.home, h.path("tmp"), h.path("home/.local/share/fish/generated_completions")} {
+		must(t, os.MkdirAll(dir, 0o700))
 	}
 	h.env = map[string]string{
 		"HOME":            h.home,
@@ -81,6 +86,13 @@ func (h *house) write(rel, text string) string {
 	return path
 }
 
+func (h *house) read(path string) string {
+	h.t.Helper()
+	b, err := os.ReadFile(h.path(path))
+	must(h.t, err)
+	return string(b)
+}
+
 func (h *house) age(path string) {
 	h.t.Helper()
 	h.now = h.now.Add(time.Second + 123456789)
@@ -107,6 +119,17 @@ func (h *house) environ() []string {
 	return env
 }
 
+// chown gives the house to its user.
+func (h *house) chown() {
+	h.t.Helper()
+	must(h.t, filepath.WalkDir(h.root, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, int(h.user.Uid), int(h.user.Gid))
+	}))
+}
+
 // result is what a program that has ended printed.
 type result struct {
 	stdout, stderr string
@@ -119,6 +142,7 @@ func (h *house) run(dir, program string, args ...string) result {
 	cmd := exec.Command(program, args...)
 	cmd.Dir = h.path(dir)
 	cmd.Env = append(h.environ(), "PWD="+cmd.Dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: h.user}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

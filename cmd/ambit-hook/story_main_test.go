@@ -15,17 +15,22 @@ import (
 var built string
 
 // TestMain builds both programs once. The test program is also what shells under
-// test start to show their environment: called dumpenv, it writes the variables it
-// was given to the file that its argument names, with NUL between them.
+// test start: called dumpenv, it writes the variables it was given to the file that
+// its argument names, with NUL between them; called ambit-hook, it is a cutter.
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == "dumpenv" {
-		if err := dumpenv(os.Args[1:]); err != nil {
-			fmt.Fprintln(os.Stderr, "dumpenv:", err)
-			os.Exit(1)
-		}
-		os.Exit(0)
+	var err error
+	switch filepath.Base(os.Args[0]) {
+	case "dumpenv":
+		err = dumpenv(os.Args[1:])
+	case "ambit-hook":
+		err = cutter()
+	default:
+		os.Exit(buildAndRun(m))
 	}
-	os.Exit(buildAndRun(m))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "test program:", err)
+		os.Exit(1)
+	}
 }
 
 func dumpenv(args []string) error {
@@ -58,15 +63,24 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "%v: %v\n%s", build, err, out)
 		return 1
 	}
-	self, err := os.Executable()
-	if err == nil {
-		err = os.Symlink(self, filepath.Join(dir, "dumpenv"))
-	}
-	if err != nil {
+	if err := copySelf(filepath.Join(dir, "dumpenv")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
+}
+
+// copySelf copies the test program, which lies where no other user gets.
+func copySelf(path string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	b, err := os.ReadFile(self)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, b, 0o755)
 }
 
 // need returns the path of a program, and skips the test without it, or fails it

@@ -87,6 +87,9 @@ func (h *house) openWith(sh shell, lines string) *terminal {
 	h.t.Helper()
 	rc := rcFile[sh]
 	h.write(rc.name, rc.text+lines)
+	if h.user != nil {
+		h.chown()
+	}
 	tm := h.start(sh, need(h.t, string(sh)), "-i")
 	tm.prompted()
 	return tm
@@ -98,6 +101,7 @@ func (h *house) start(sh shell, argv ...string) *terminal {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = h.home
 	cmd.Env = h.environ()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: h.user}
 	blocking, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 50, Cols: 4000})
 	must(h.t, err)
 	// A read that blocks in the kernel would keep the terminal open when it is
@@ -378,4 +382,23 @@ func alive(pid int) bool {
 	}
 	_, rest, _ := strings.Cut(string(stat), ") ")
 	return !strings.HasPrefix(rest, "Z")
+}
+
+// waitEnd waits until the shell has ended.
+func (tm *terminal) waitEnd() {
+	tm.t.Helper()
+	timeout := time.After(patience)
+	for {
+		tm.mu.Lock()
+		ended, changed := tm.ended, tm.changed
+		tm.mu.Unlock()
+		if ended {
+			return
+		}
+		select {
+		case <-changed:
+		case <-timeout:
+			tm.t.Fatalf("%s: the shell does not end\n%s", tm.shell, tm.transcript())
+		}
+	}
 }
