@@ -121,7 +121,7 @@ func (a *ambit) refuseFaults(ctx context.Context, d *definition) error {
 func (a *ambit) present(d *definition, record, before *hook.Record) {
 	fmt.Fprintf(a.out, "%s would load %s\n", printableWhole(a.short(d.file)), printableWhole(d.program.Label()))
 	a.showPlan(record.Plan)
-	if before == nil {
+	if before == nil || len(before.Files) == 0 {
 		if twin := a.twin(record); twin != "" {
 			fmt.Fprintf(a.out, "same content as %s\n", printableWhole(a.short(twin)))
 		}

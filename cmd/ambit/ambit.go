@@ -38,9 +38,10 @@ type ambit struct {
 	trust   hook.Trust
 	out     *output
 
-	cacheDir *cache.Dir // nil if there is no usable one
-	conf     *config    // nil until it is asked for
-	unharden func()     // set by enterBaseline
+	cacheDir *cache.Dir    // nil if there is no usable one
+	conf     *config       // nil until it is asked for
+	shell    *shellSession // nil until it is asked for
+	unharden func()        // set by enterBaseline
 }
 
 // run does what the arguments say and returns the exit status: 0, 1 for an error

@@ -3,11 +3,16 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"ambit/hook"
 	"ambit/resolver"
+	"ambit/shells"
 )
 
 func checkCommand(a *ambit) *cobra.Command {
@@ -103,11 +108,26 @@ func (a *ambit) printDiagnostics(diags []resolver.Diagnostic) error {
 	return a.printJSON(out)
 }
 
-// printJSON prints with an indent of two. JSON escapes control characters, so
-// foreign text is fit for a terminal, but for what U+0080 and above do there.
+// printJSON prints with an indent of two. Besides what JSON escapes, it escapes
+// every character that a terminal would obey or not show: names are foreign.
 func (a *ambit) printJSON(v any) error {
-	enc := json.NewEncoder(a.out)
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	var out []byte
+	for _, r := range b.String() {
+		if r < 0x7f || shells.Printable(string(r)) == string(r) {
+			out = utf8.AppendRune(out, r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			out = fmt.Appendf(out, `\u%04x`, unit)
+		}
+	}
+	_, err := a.out.Write(out)
+	return err
 }

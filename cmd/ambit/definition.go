@@ -24,6 +24,7 @@ type definition struct {
 	sources *spelled
 	consent []string // variables that need consent and have it
 	places  hook.Places
+	builtin []string // names of the providers that are no programs of their own
 }
 
 // stores are the directories in which environments are kept: those of
@@ -100,6 +101,9 @@ func (a *ambit) parse(ctx context.Context, t target, stores []string, from resol
 		src.rootFile, src.rootStore = t.root.File, a.storeOf(stores, t.root.File)
 	}
 	d := &definition{target: t, sources: src, places: a.places}
+	for _, p := range a.providers() {
+		d.builtin = append(d.builtin, p.Name)
+	}
 	d.program, d.diags = resolver.Load(ctx, src, t.root, resolver.LoadOptions{Home: a.places.Home, Ceiling: a.ceilings()})
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)

@@ -47,7 +47,7 @@ func (d *definition) planLines(plan resolver.Plan) []string {
 		add("path", "%s", d.places.Short(dir, base))
 	}
 	for _, o := range plan.Opens {
-		add("provider", "%s (%s)", describe(o), from(o.Pos))
+		add("provider", "%s (%s)", d.describe(o), from(o.Pos))
 	}
 	for _, path := range plan.Watch {
 		add("watched file", "%s", d.places.Short(path, base))
@@ -62,7 +62,7 @@ func (d *definition) planLines(plan resolver.Plan) []string {
 }
 
 // describe says what an open would do: whom it would become, what it would run.
-func describe(o resolver.PlannedOpen) string {
+func (d *definition) describe(o resolver.PlannedOpen) string {
 	parts := []string{o.Provider}
 	if o.Kind != "" {
 		parts[0] += " by " + o.Kind
@@ -72,6 +72,9 @@ func describe(o resolver.PlannedOpen) string {
 	}
 	if o.Profile != "" {
 		parts = append(parts, "profile "+o.Profile)
+	}
+	if !slices.Contains(d.builtin, o.Provider) {
+		parts = append(parts, "runs ambit-provider-"+o.Provider)
 	}
 	if len(o.Argv) > 0 {
 		words := make([]string, len(o.Argv))

@@ -32,7 +32,10 @@ unloads them. Nothing of a file happens before you have allowed it.`,
 			return unknownCommand(cmd, args[0])
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		Version: versionLine(),
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		hookCommand(a), exportCommand(a), resolveCommand(a),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -89,7 +90,9 @@ func runRun(ctx context.Context, a *ambit, dir, arg string, argv []string) error
 		}
 		return said(notResolved)
 	}
-	env["PWD"] = a.dir
+	if a.dir != "" {
+		env["PWD"] = a.dir
+	}
 	return a.become(argv, env)
 }
 
@@ -140,6 +143,7 @@ func (a *ambit) become(argv []string, env hook.Environ) error {
 		return said(status)
 	}
 	a.unharden()
+	signal.Reset() // from here on a signal is the command's
 	err = syscall.Exec(path, argv, env.List())
 	if errors.Is(err, syscall.ENOEXEC) {
 		// execvp(3) and every shell take a file without a header for a script.

@@ -13,9 +13,17 @@ type shellSession struct {
 	session *hook.Session // nil: none
 }
 
-// session reads the shell's session. One that cannot be read is said once: what
+// session reads the shell's session, once. One that cannot be read is said: what
 // it had set is then taken for the user's own.
 func (a *ambit) session() shellSession {
+	if a.shell == nil {
+		s := a.readSession()
+		a.shell = &s
+	}
+	return *a.shell
+}
+
+func (a *ambit) readSession() shellSession {
 	state := a.environ[hook.StateVar]
 	if state == "" {
 		return shellSession{}

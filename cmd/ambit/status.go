@@ -135,7 +135,7 @@ func (a *ambit) standing(st *status, sh shellSession, record *hook.Record) {
 		return
 	}
 	now := a.now().Unix()
-	if e.HasResult() {
+	if e.HasResult() && (e.RefreshAt != 0 || e.ExpiresAt != 0) {
 		st.Cache = &statusCache{e.RefreshAt, e.ExpiresAt}
 	}
 	if e.Failure != nil {

@@ -78,15 +78,18 @@ func (a *ambit) fileTarget(arg string) (target, error) {
 		return target{}, fmt.Errorf("%s cannot be read: %s", a.short(path), reason(err))
 	}
 	if filepath.Base(path) == hook.FileName {
-		// The directory's own name is its identity, and where the file itself
-		// is a link, that name and not what it points to.
-		dir, err := filepath.EvalSymlinks(filepath.Dir(path))
-		if err != nil {
-			return target{}, fmt.Errorf("%s cannot be read: %s", a.short(path), reason(err))
+		// As the hook finds it: the directory is its identity, and where the
+		// file itself is a link, not what that points to.
+		found := a.find(filepath.Dir(path))
+		if found.File == path {
+			t := directory(found.Dir)
+			t.file = path
+			return t, nil
 		}
-		t := directory(dir)
-		t.file = path
-		return t, a.checkOwner(path)
+		if err := a.checkOwner(path); err != nil {
+			return target{}, err
+		}
+		return target{}, fmt.Errorf("%s cannot be reached", a.short(path))
 	}
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -113,10 +116,10 @@ func (a *ambit) checkOwner(path string) error {
 // nearest is the target of the .envrc.yaml that governs a directory.
 func (a *ambit) nearest(dir string) (target, error) {
 	found := a.find(dir)
+	for _, f := range found.Foreign {
+		a.say(warning(fmt.Sprintf("%s is ignored: %v", a.short(f.File), f.Err)))
+	}
 	if found.File == "" {
-		for _, f := range found.Foreign {
-			a.say(warning(fmt.Sprintf("%s is ignored: %v", a.short(f.File), f.Err)))
-		}
 		if dir == "" {
 			return target{}, errors.New("the current directory does not exist any more")
 		}
