@@ -18,6 +18,9 @@ var errInterrupted = errors.New("interrupted")
 // noticeAfter is how long a prompt waits before it says what it waits for.
 const noticeAfter = 300 * time.Millisecond
 
+// stopWithin is how long a resolver that was asked to end may take for it.
+const stopWithin = 200 * time.Millisecond
+
 // resolve runs `ambit resolve DIR` and returns the entry it prints. The child
 // has a session of its own: Ctrl-C reaches us, and we stop it with all it
 // started.
@@ -58,6 +61,13 @@ func (r *run) resolve(dir string) (*cache.Entry, error) {
 		case <-notice.C:
 			r.say(cache.Message{Text: "resolving " + r.places.Short(dir, r.pwd) + " …"})
 		case <-ctx.Done():
+			// Asked to end, it ends the commands that it runs: each has a
+			// session of its own, which our signal to its group would miss.
+			_ = syscall.Kill(cmd.Process.Pid, syscall.SIGTERM)
+			select {
+			case <-done:
+			case <-time.After(stopWithin):
+			}
 			kill()
 			return nil, context.Cause(ctx)
 		}
