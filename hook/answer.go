@@ -143,15 +143,12 @@ func (r *run) sayAll(messages []cache.Message) {
 }
 
 // compared are the process variables that the shell is to compare: those that the
-// result depends on, where the stores are, which every shell compares, and all of
-// the usual ones or none, for together they are compared in one go.
+// result depends on, and the usual ones, which every shell compares. HOME is left to
+// our next run: nobody changes it in a shell, and nearly all results depend on it.
 func compared(reads []string) []string {
-	out := append([]string{storesVar}, reads...)
-	if slices.ContainsFunc(reads, func(name string) bool { return slices.Contains(shells.Usual, name) }) {
-		out = append(out, shells.Usual...)
-	}
+	out := append(slices.Clone(shells.Usual), reads...)
 	slices.Sort(out)
-	return slices.Compact(out)
+	return slices.DeleteFunc(slices.Compact(out), func(name string) bool { return name == "HOME" })
 }
 
 // seen is what variables are after the change, which is what they have to stay.

@@ -15,7 +15,7 @@ case $- in
 *i*)
 
 # A command of ours, inherited from the shell around this one, proves nothing.
-\builtin unset -v __ambit_pwd __ambit_held __ambit_dead __ambit_until __ambit_stores __ambit_usual __ambit_seen __ambit_proof \
+\builtin unset -v __ambit_pwd __ambit_held __ambit_dead __ambit_until __ambit_usual __ambit_seen __ambit_proof \
   __ambit_f1 __ambit_s1 __ambit_a1 __ambit_f2 __ambit_s2 __ambit_a2 __ambit_f3 __ambit_s3 __ambit_a3 \
   __ambit_f4 __ambit_s4 __ambit_a4 __ambit_top __ambit_debug __ambit_found __ambit_o __ambit_rc
 
@@ -50,17 +50,10 @@ __ambit_outside() {
   [[ -z $__ambit_o && ! -e /.envrc.yaml ]]
 }
 
-# What not all need: files and paths beyond four, as words for test; the variables
-# that credentials usually depend on, in one string, - for an unset one, which
-# costs a sixth of the loop; and pairs of another variable's name and what it has to
-# be, x and its value, or nothing if unset.
+# What few need: files and paths beyond four, as words for test; and pairs of a
+# variable's name and what it has to be, x and its value, or nothing if unset.
 __ambit_rest() {
   [[ -z ${__ambit_proof-} ]] || \builtin test "${__ambit_proof[@]}" || \builtin return
-  [[ -z ${__ambit_usual-} || $__ambit_usual == "${AWS_CA_BUNDLE--},${AWS_CONFIG_FILE--},${AWS_DEFAULT_PROFILE--},\
-${AWS_DEFAULT_REGION--},${AWS_ENDPOINT_URL--},${AWS_ENDPOINT_URL_STS--},\
-${AWS_IGNORE_CONFIGURED_ENDPOINT_URLS--},${AWS_PROFILE--},${AWS_REGION--},\
-${AWS_SHARED_CREDENTIALS_FILE--},${AWS_USE_DUALSTACK_ENDPOINT--},${AWS_USE_FIPS_ENDPOINT--},\
-${HOME--}" ]] || \builtin return
   [[ -n ${__ambit_seen-} ]] || \builtin return 0
   \builtin set -- "${__ambit_seen[@]}"
   while [[ $# -gt 0 ]]; do
@@ -82,14 +75,18 @@ __ambit_hook() {
   esac
   if [[ ${PWD-} == "${__ambit_pwd-}" ]]; then
     [[ . -ef $PWD && ${AMBIT_STATE:+x} == "$__ambit_held" &&
-      ${AMBIT_STORES+x}${AMBIT_STORES-} == "$__ambit_stores" &&
+      $__ambit_usual == "${AMBIT_STORES--},${AWS_CA_BUNDLE--},${AWS_CONFIG_FILE--},\
+${AWS_DEFAULT_PROFILE--},${AWS_DEFAULT_REGION--},${AWS_ENDPOINT_URL--},\
+${AWS_ENDPOINT_URL_STS--},${AWS_IGNORE_CONFIGURED_ENDPOINT_URLS--},${AWS_PROFILE--},\
+${AWS_REGION--},${AWS_SHARED_CREDENTIALS_FILE--},${AWS_USE_DUALSTACK_ENDPOINT--},\
+${AWS_USE_FIPS_ENDPOINT--}" &&
       ( -z $__ambit_until || ( -n ${EPOCHSECONDS-} && $EPOCHSECONDS -lt $__ambit_until ) ) &&
       -e $__ambit_f1 && ! $__ambit_f1 -nt $__ambit_s1 && ! $__ambit_f1 -ot $__ambit_s1 &&
       -e $__ambit_f2 && ! $__ambit_f2 -nt $__ambit_s2 && ! $__ambit_f2 -ot $__ambit_s2 &&
       -e $__ambit_f3 && ! $__ambit_f3 -nt $__ambit_s3 && ! $__ambit_f3 -ot $__ambit_s3 &&
       -e $__ambit_f4 && ! $__ambit_f4 -nt $__ambit_s4 && ! $__ambit_f4 -ot $__ambit_s4 &&
       ! -e $__ambit_a1 && ! -e $__ambit_a2 && ! -e $__ambit_a3 && ! -e $__ambit_a4 ]] &&
-      { [[ -z ${__ambit_proof-}${__ambit_usual-}${__ambit_seen-} ]] || __ambit_rest; } || __ambit_run
+      { [[ -z ${__ambit_proof-}${__ambit_seen-} ]] || __ambit_rest; } || __ambit_outside || __ambit_run
   else
     __ambit_outside || __ambit_run
   fi

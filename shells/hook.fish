@@ -8,28 +8,30 @@ if builtin status is-interactive
 
     # What was inherited from the shell around this one proves nothing.
     builtin set -eg __ambit_pwd __ambit_held __ambit_dead __ambit_life __ambit_generation \
-        __ambit_watched __ambit_proof __ambit_absent __ambit_usual __ambit_seen __ambit_later __ambit_o
+        __ambit_watched __ambit_proof __ambit_absent __ambit_seen __ambit_later __ambit_o
     builtin set -gu __ambit_bin $__ambit_bin
 
     # Is surely nothing different? No fork, no value printed. __ambit_held counts
-    # which of AMBIT_STATE (2) and AMBIT_STORES (1) are unset, and goes on with the
-    # value of the second. __ambit_watched are files that have to exist, __ambit_absent
+    # which of AMBIT_STATE (2) and the variables that results usually depend on (1 each)
+    # are unset, and goes on with the values of these. __ambit_watched are files that have to exist, __ambit_absent
     # paths that may not, and __ambit_proof is true if a file is newer or older than
     # its stamp: a file is newer than a stamp that is gone.
     if builtin path mtime -R -- / >/dev/null 2>&1
         function __ambit_hook --on-event fish_prompt
             builtin set -l fish_trace
-            builtin set -q AMBIT_STATE AMBIT_STATE AMBIT_STORES
-            builtin test "$status$AMBIT_STORES" = "$__ambit_held" -a "$PWD" = "$__ambit_pwd" -a . -ef "$PWD"
+            builtin set -q AMBIT_STATE AMBIT_STATE AMBIT_STORES \
+                AWS_CA_BUNDLE AWS_CONFIG_FILE AWS_DEFAULT_PROFILE AWS_DEFAULT_REGION \
+                AWS_ENDPOINT_URL AWS_ENDPOINT_URL_STS AWS_IGNORE_CONFIGURED_ENDPOINT_URLS AWS_PROFILE \
+                AWS_REGION AWS_SHARED_CREDENTIALS_FILE AWS_USE_DUALSTACK_ENDPOINT AWS_USE_FIPS_ENDPOINT
+            builtin test "$status$AMBIT_STORES,$AWS_CA_BUNDLE,$AWS_CONFIG_FILE,\
+$AWS_DEFAULT_PROFILE,$AWS_DEFAULT_REGION,$AWS_ENDPOINT_URL,$AWS_ENDPOINT_URL_STS,\
+$AWS_IGNORE_CONFIGURED_ENDPOINT_URLS,$AWS_PROFILE,$AWS_REGION,$AWS_SHARED_CREDENTIALS_FILE,\
+$AWS_USE_DUALSTACK_ENDPOINT,$AWS_USE_FIPS_ENDPOINT" = "$__ambit_held" -a "$PWD" = "$__ambit_pwd" -a . -ef "$PWD"
             and not builtin path is -v -- $__ambit_watched
             and not builtin path is -- $__ambit_absent
             and not builtin test $__ambit_proof
             or begin
                 __ambit_outside; or __ambit_run
-                return
-            end
-            builtin set -q __ambit_usual[1]; and not __ambit_as_usual; and begin
-                __ambit_run
                 return
             end
             builtin set -q __ambit_seen[1]; and not __ambit_unchanged $__ambit_seen; and begin
@@ -65,26 +67,21 @@ if builtin status is-interactive
             builtin set -a files "$directory.envrc.yaml"
         end
         builtin path is -- $files; and return 1
-        builtin set -q AMBIT_STATE AMBIT_STATE AMBIT_STORES
-        builtin set -g __ambit_held "$status$AMBIT_STORES"
+        builtin set -q AMBIT_STATE AMBIT_STATE AMBIT_STORES \
+            AWS_CA_BUNDLE AWS_CONFIG_FILE AWS_DEFAULT_PROFILE AWS_DEFAULT_REGION \
+            AWS_ENDPOINT_URL AWS_ENDPOINT_URL_STS AWS_IGNORE_CONFIGURED_ENDPOINT_URLS AWS_PROFILE \
+            AWS_REGION AWS_SHARED_CREDENTIALS_FILE AWS_USE_DUALSTACK_ENDPOINT AWS_USE_FIPS_ENDPOINT
+        builtin set -g __ambit_held "$status$AMBIT_STORES,$AWS_CA_BUNDLE,$AWS_CONFIG_FILE,\
+$AWS_DEFAULT_PROFILE,$AWS_DEFAULT_REGION,$AWS_ENDPOINT_URL,$AWS_ENDPOINT_URL_STS,\
+$AWS_IGNORE_CONFIGURED_ENDPOINT_URLS,$AWS_PROFILE,$AWS_REGION,$AWS_SHARED_CREDENTIALS_FILE,\
+$AWS_USE_DUALSTACK_ENDPOINT,$AWS_USE_FIPS_ENDPOINT"
         builtin set -g __ambit_watched
         builtin set -g __ambit_absent $files
         builtin set -g __ambit_proof
-        builtin set -g __ambit_usual
         builtin set -g __ambit_seen
         builtin set -g __ambit_life
         builtin set -g __ambit_pwd $PWD
         return 0
-    end
-
-    # The variables that credentials usually depend on: how many are unset, and the
-    # values of all.
-    function __ambit_as_usual
-        builtin set -q AWS_CA_BUNDLE AWS_CONFIG_FILE AWS_DEFAULT_PROFILE AWS_DEFAULT_REGION \
-            AWS_ENDPOINT_URL AWS_ENDPOINT_URL_STS AWS_IGNORE_CONFIGURED_ENDPOINT_URLS AWS_PROFILE \
-            AWS_REGION AWS_SHARED_CREDENTIALS_FILE AWS_USE_DUALSTACK_ENDPOINT AWS_USE_FIPS_ENDPOINT \
-            HOME
-        builtin test "$status,$AWS_CA_BUNDLE,$AWS_CONFIG_FILE,$AWS_DEFAULT_PROFILE,$AWS_DEFAULT_REGION,$AWS_ENDPOINT_URL,$AWS_ENDPOINT_URL_STS,$AWS_IGNORE_CONFIGURED_ENDPOINT_URLS,$AWS_PROFILE,$AWS_REGION,$AWS_SHARED_CREDENTIALS_FILE,$AWS_USE_DUALSTACK_ENDPOINT,$AWS_USE_FIPS_ENDPOINT,$HOME" = "$__ambit_usual"
     end
 
     # Pairs of a name and what it has to be: x and its value, or nothing if unset.

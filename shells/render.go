@@ -90,10 +90,9 @@ func (s Shell) checkTo(b *strings.Builder, c Check) {
 	}
 	s.assign(b, "dead", deadline(c.Dead))
 	if c.Pwd != "" {
-		stores, usual, seen := splitSeen(c.Seen)
+		usual, seen := splitSeen(c.Seen)
 		s.assign(b, "until", deadline(c.Until))
 		s.assign(b, "held", held(c.Held))
-		s.assign(b, "stores", stores)
 		s.assign(b, "usual", usualText(usual))
 		s.assignList(b, "seen", seen)
 		s.slotsTo(b, c)
@@ -136,17 +135,9 @@ func (s Shell) checkFish(b *strings.Builder, c Check) {
 	s.assignList(b, "generation", nonEmpty(c.Generation.Path))
 	s.assignList(b, "dead", life(c, c.Dead))
 	if c.Pwd != "" {
-		stores, usual, seen := splitSeen(c.Seen)
-		unset := 0
-		if !c.Held {
-			unset += 2
-		}
-		if stores == "" {
-			unset++
-		}
-		s.assign(b, "held", strconv.Itoa(unset)+strings.TrimPrefix(stores, "x"))
+		usual, seen := splitSeen(c.Seen)
+		s.assign(b, "held", heldFish(c.Held, usual))
 		s.assignList(b, "life", life(c, c.Until))
-		s.assignList(b, "usual", usualFish(usual))
 		s.assignList(b, "seen", seen)
 		var paths, differs []string
 		for _, f := range watched(c) {
@@ -198,69 +189,64 @@ func armable(c Check) bool {
 
 func watched(c Check) []File { return append([]File{c.Generation}, c.Watched...) }
 
-// Usual are the variables that credentials usually depend on, in the order in
-// which the hooks compare all of them at once: one comparison costs a sixth of a
-// loop. They are compared so if [Check.Seen] has every one of them, none of which
-// is "-".
+// Usual are the variables that results usually depend on, in the order in which
+// the hooks compare all of them at once, which costs a tenth of a loop.
 var Usual = []string{
-	"AWS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_DEFAULT_PROFILE", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL",
-	"AWS_ENDPOINT_URL_STS", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_PROFILE", "AWS_REGION",
-	"AWS_SHARED_CREDENTIALS_FILE", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_FIPS_ENDPOINT", "HOME",
+	"AMBIT_STORES", "AWS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_DEFAULT_PROFILE", "AWS_DEFAULT_REGION",
+	"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_PROFILE",
+	"AWS_REGION", "AWS_SHARED_CREDENTIALS_FILE", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_FIPS_ENDPOINT",
 }
 
-// splitSeen sets apart AMBIT_STORES, which every check reads, and the values of
-// [Usual], from the pairs of name and expected value that only some need. A value
-// is "x" and itself; an unset variable is "".
-func splitSeen(seen []Seen) (stores string, usual, pairs []string) {
-	wants := make(map[string]string, len(seen))
+// splitSeen sets apart the values of [Usual] from the pairs of name and expected
+// value that only few need. A value is "x" and itself; an unset variable is "".
+func splitSeen(seen []Seen) (usual, pairs []string) {
+	usual = make([]string, len(Usual))
 	for _, v := range seen {
-		wants[v.Name] = ""
+		want := ""
 		if v.Set {
-			wants[v.Name] = "x" + v.Value
+			want = "x" + v.Value
+		}
+		i := slices.Index(Usual, v.Name)
+		if i >= 0 {
+			usual[i] = want
+		}
+		if i < 0 || v.Set && v.Value == unsetText {
+			pairs = append(pairs, v.Name, want)
 		}
 	}
-	all := !slices.ContainsFunc(Usual, func(name string) bool { want, ok := wants[name]; return !ok || want == "x-" })
-	for _, name := range Usual {
-		if all {
-			usual = append(usual, wants[name])
-		}
-	}
-	for _, v := range seen {
-		if v.Name != "AMBIT_STORES" && !(all && slices.Contains(Usual, v.Name)) {
-			pairs = append(pairs, v.Name, wants[v.Name])
-		}
-	}
-	return wants["AMBIT_STORES"], usual, pairs
+	return usual, pairs
 }
 
-// usualText is how bash and zsh tell unset from empty: an unset one is "-".
+// unsetText stands for an unset variable among the usual ones.
+const unsetText = "-"
+
+// usualText is what bash and zsh make of the usual variables.
 func usualText(usual []string) string {
-	if usual == nil {
-		return ""
-	}
 	texts := slices.Clone(usual)
 	for i, v := range texts {
 		if v == "" {
-			v = "x-"
+			v = "x" + unsetText
 		}
 		texts[i] = strings.TrimPrefix(v, "x")
 	}
 	return strings.Join(texts, ",")
 }
 
-// usualFish is how fish tells unset from empty: by the number of the unset.
-func usualFish(usual []string) []string {
-	if usual == nil {
-		return nil
+// heldFish is what fish makes of them: how many are unset, AMBIT_STATE counted
+// twice, and the values.
+func heldFish(held bool, usual []string) string {
+	unset := 0
+	if !held {
+		unset += 2
 	}
-	unset, out := 0, ""
-	for _, v := range usual {
+	values := slices.Clone(usual)
+	for i, v := range values {
 		if v == "" {
 			unset++
 		}
-		out += "," + strings.TrimPrefix(v, "x")
+		values[i] = strings.TrimPrefix(v, "x")
 	}
-	return []string{strconv.Itoa(unset) + out}
+	return strconv.Itoa(unset) + strings.Join(values, ",")
 }
 
 func held(is bool) string {

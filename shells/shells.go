@@ -83,7 +83,7 @@ type Check struct {
 	// Absent are the paths at which no file may appear.
 	Absent []string
 	// Seen are the process variables that the result depends on, with what they
-	// have to be. AMBIT_STORES is always compared: where it is not listed, it
+	// have to be. Those of [Usual] are always compared: one that is not listed
 	// has to be unset.
 	Seen []Seen
 }
