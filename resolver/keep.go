@@ -61,6 +61,9 @@ func (ev *evaluator) keep(p *Provider, key string, call *Call, ttl time.Duration
 		}
 		return got, err
 	}
+	if got.noCache {
+		return got, nil
+	}
 	if o := encodeKept(got, call.Env.Reads(), ev.opt.Digest, now); o != nil {
 		_ = dir.PutOpened(key, o) // what is not kept is opened again
 	}
@@ -84,7 +87,9 @@ func (ev *evaluator) fetch(p *Provider, call *Call, ttl time.Duration) (Opened, 
 	case ttl >= 0:
 		got.RefreshAt = earlier(got.RefreshAt, now.Add(ttl))
 	}
-	got.noCache = ttl == 0
+	// A provider with a ttl of its own says 0s in the same way: to be renewed at
+	// once. Credentials in their last minutes do too, and are kept all the same.
+	got.noCache = ttl == 0 || !p.OwnCache && !got.RefreshAt.IsZero() && !got.RefreshAt.After(now)
 	return got, nil
 }
 
