@@ -85,7 +85,7 @@ func dotenvFault(b []byte, pos syntax.Pos, summary, hint string) *fault {
 
 // parse reads assignments and refuses whatever a shell would run.
 func (f *dotenvFile) parse(b []byte) *fault {
-	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	b = bytes.TrimPrefix(b, bom)
 	if i := bytes.IndexByte(b, 0); i >= 0 {
 		return &fault{line: 1 + bytes.Count(b[:i], []byte("\n")), col: 1, summary: "the dotenv file contains a NUL"}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -82,9 +83,13 @@ func (e *expr) pos() Position { return e.env.at(e.line, e.col) }
 func (e *expr) posAt(offset int) Position {
 	col := e.col
 	if e.plain && offset <= len(e.text) {
-		line := []rune(sourceLine(e.env.bytes, e.line))
-		if from := e.col - 1; from <= len(line) && strings.HasPrefix(string(line[from:]), e.text) {
-			col += len([]rune(e.text[:offset]))
+		line := e.env.line(e.line)
+		for i := 1; i < e.col && line != ""; i++ {
+			_, n := utf8.DecodeRuneInString(line)
+			line = line[n:]
+		}
+		if strings.HasPrefix(line, e.text) {
+			col += utf8.RuneCountInString(e.text[:offset])
 		}
 	}
 	return e.env.at(e.line, col)

@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -96,6 +97,21 @@ func (env *environment) at(line, col int) Position {
 		return Position{}
 	}
 	return Position{File: env.path, Line: line, Column: col}
+}
+
+// line returns a line of the file without its end, "" past the last.
+func (env *environment) line(n int) string {
+	b := bytes.TrimPrefix(env.bytes, bom)
+	if env.lines == nil {
+		for rest := b; rest != nil; _, rest = cutLine(rest) {
+			env.lines = append(env.lines, len(b)-len(rest))
+		}
+	}
+	if n < 1 || n > len(env.lines) {
+		return ""
+	}
+	text, _ := cutLine(b[env.lines[n-1]:])
+	return string(text)
 }
 
 // imported is the chain of imports that first led here, the nearest first.

@@ -19,7 +19,7 @@ func Nearest(word string, names []string) string {
 		}, strings.ToLower(s)))
 	}
 	w := plain(word)
-	if len(w) > 200 {
+	if len(w) == 0 || len(w) > 200 {
 		return ""
 	}
 	limit := max(1, len(w)/3)

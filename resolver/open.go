@@ -200,6 +200,11 @@ func (ev *evaluator) openShape(e *expr) shape {
 	} else {
 		inputs = paths
 	}
+	if in, ok := inputs.Object["ttl"]; ok && ttl < 0 && p.Inputs != nil && p.Inputs.Properties["ttl"] != nil {
+		if d, err := ParseDuration(in.Text); err == nil { // else the provider says what is wrong
+			ttl = d
+		}
+	}
 	key := openKey(e, p, inputs)
 	o := ev.opens.byKey[key]
 	if o == nil {

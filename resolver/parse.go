@@ -28,7 +28,7 @@ func parseYAML(b []byte) (root *yaml.Node, faults []fault) {
 	if len(b) > MaxFile {
 		return nil, []fault{{line: 1, col: 1, summary: "the file is larger than 1 MiB"}}
 	}
-	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	b = bytes.TrimPrefix(b, bom)
 	if !utf8.Valid(b) {
 		line, col := badByte(b)
 		return nil, []fault{{line: line, col: col, summary: "the file is not UTF-8 text", hint: "save it as UTF-8"}}
@@ -59,6 +59,8 @@ func parseYAML(b []byte) (root *yaml.Node, faults []fault) {
 	}
 	return doc.Content[0], c.faults
 }
+
+var bom = []byte("\xef\xbb\xbf")
 
 // errPanic is what becomes of a panic of the YAML parser.
 var errPanic = errors.New("cannot be read as YAML")
@@ -117,7 +119,7 @@ func firstColumn(b []byte, line int) int {
 // sourceLine returns a line without its end, "" past the last. Lines end as
 // yaml.v3 counts them.
 func sourceLine(b []byte, line int) string {
-	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	b = bytes.TrimPrefix(b, bom)
 	for ; line > 1; line-- {
 		_, after := cutLine(b)
 		b = after

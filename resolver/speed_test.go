@@ -118,28 +118,34 @@ func fastest(runs int, f func()) time.Duration {
 	return best
 }
 
+// TestSpeed holds the evaluation to ratios of what the YAML parser alone takes.
+// Another program may take the processor at any moment, so each ratio has a few
+// tries.
 func TestSpeed(t *testing.T) {
-	values := thousand()
+	values, long, short := thousand(), chain(100), chain(10)
 	if n := len(load(t, values).Variables); n != 1000 {
 		t.Fatalf("%d variables", n)
 	}
-	ours, theirs := fastest(15, func() { load(t, values) }), fastest(15, func() { parse(t, values) })
-	t.Logf("1000 values: %.2f × yaml.v3", float64(ours)/float64(theirs))
-	if ours > 2*theirs {
-		t.Errorf("1000 values take %v, yaml.v3 alone %v", ours, theirs)
-	}
-	long, short := chain(100), chain(10)
 	if n := len(load(t, long).Variables); n != 500 {
 		t.Fatalf("%d variables", n)
 	}
-	ours, theirs = fastest(15, func() { load(t, long) }), fastest(15, func() { parse(t, long) })
-	ten := fastest(30, func() { load(t, short) })
-	t.Logf("100 imports: %.2f × yaml.v3, %.1f × 10 imports", float64(ours)/float64(theirs), float64(ours)/float64(ten))
-	if ours > 3*theirs {
-		t.Errorf("100 imports take %v, yaml.v3 alone %v", ours, theirs)
-	}
-	if ours > 12*ten {
-		t.Errorf("100 imports take %v, 10 imports %v", ours, ten)
+	for _, c := range []struct {
+		what        string
+		ours, bound func()
+		limit       float64
+	}{
+		{"1000 values, as a multiple of yaml.v3", func() { load(t, values) }, func() { parse(t, values) }, 2},
+		{"100 imports, as a multiple of yaml.v3", func() { load(t, long) }, func() { parse(t, long) }, 3},
+		{"100 imports, as a multiple of 10", func() { load(t, long) }, func() { load(t, short) }, 12},
+	} {
+		ratio := c.limit + 1
+		for try := 0; try < 5 && ratio > c.limit; try++ {
+			ratio = min(ratio, float64(fastest(15, c.ours))/float64(fastest(15, c.bound)))
+		}
+		t.Logf("%s: %.2f", c.what, ratio)
+		if ratio > c.limit {
+			t.Errorf("%s: %.2f, over %v", c.what, ratio, c.limit)
+		}
 	}
 }
 
@@ -220,6 +226,7 @@ func TestBombs(t *testing.T) {
 		"one long line":     "values: { a: '" + strings.Repeat("x", 1<<20-30) + "', b: ${c} }",
 		"too large":         strings.Repeat("# x\n", 1<<18) + "# y",
 		"long key":          "? " + strings.Repeat("k", 900_000) + "\n: v\nvalues: [",
+		"many errors":       "values:\n  a:\n" + strings.Repeat("  - ${nope} and some more text to fill the line\n", 19_900),
 		"interpolation":     double("${v%d}${v%d}"),
 		"lists":             double("[ '${v%d}', '${v%d}' ]"),
 		"objects":           double("{ a: '${v%d}', b: '${v%d}' }"),
