@@ -21,6 +21,8 @@ func allowCommand(a *ambit) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "allow [-y] [DIR|FILE]",
 		Short: "see what a directory's file would load, and allow it",
+
+		DisableFlagsInUseLine: true,
 		Long: `Show what a .envrc.yaml would load: environments, variables, directories for
 PATH, the providers it would open, the roles it would assume, the commands it
 would run. Then ask whether to allow exactly these bytes. Any later edit, of the

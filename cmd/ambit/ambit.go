@@ -65,8 +65,8 @@ func run(p process) (status int) {
 	root.SetOut(a.out)
 	root.SetErr(p.stderr)
 	err := root.Execute()
-	if err == nil {
-		err = a.out.failure()
+	if failed := a.out.failure(); failed != nil {
+		err = failed
 	}
 	return a.sayError(err)
 }

@@ -61,6 +61,7 @@ func TestScript(t *testing.T) {
 				{"HOME", home}, {"AWS_ENDPOINT_URL_STS", sts.URL}, {"STS_CONTROL", sts.ControlURL},
 				{"AWS_EC2_METADATA_DISABLED", "true"}, {"CANARY", canary},
 				{"STORES", home + "/.config/ambit/environments"},
+				{"GORACE", os.Getenv("GORACE")}, // a program with -race sleeps for a second before it exits
 			} {
 				env.Setenv(kv[0], kv[1])
 			}

@@ -40,7 +40,7 @@ if there is no error, warnings or not.`,
 			return runCheck(ctx, a, optional(args), format)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text (on stderr) or json (on stdout)")
+	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: text (on stderr) or json (on stdout)")
 	completeChoice(cmd, "format", "text", "json")
 	return cmd
 }

@@ -55,7 +55,7 @@ bash, zsh and fish print the variables in clear, to be sourced or evaluated.`,
 			return runOpen(ctx, a, optional(args), path, format, show)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "json", strings.Join(openFormats, ", "))
+	cmd.Flags().StringVar(&format, "format", "json", "`FORMAT`: "+strings.Join(openFormats, ", "))
 	cmd.Flags().BoolVar(&show, "show-secrets", false, "print secrets in clear")
 	completeChoice(cmd, "format", openFormats...)
 	return cmd

@@ -32,6 +32,8 @@ func runCommand(a *ambit) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [-C DIR] [NAME|FILE] -- COMMAND [ARGUMENT]...",
 		Short: "run a command in an environment",
+
+		DisableFlagsInUseLine: true,
 		Long: `Run a command with the variables of an environment, on top of the environment
 as it was before anything was loaded in this shell. ambit becomes the command:
 terminal, signals and exit status are its own.
@@ -67,7 +69,7 @@ The status is that of the command; 125 if the environment cannot be resolved,
 			return runRun(ctx, a, dir, optional(args[:dash]), args[dash:])
 		},
 	}
-	cmd.Flags().StringVarP(&dir, "directory", "C", "", "work in DIR, as if ambit had been started there")
+	cmd.Flags().StringVarP(&dir, "directory", "C", "", "work in `DIR`, as if ambit had been started there")
 	// It fails only for a flag that does not exist.
 	_ = cmd.RegisterFlagCompletionFunc("directory", directories)
 	return cmd

@@ -35,7 +35,7 @@ outdated (this shell has something else than it would have at its next prompt).`
 			return runStatus(a, format)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: text or json")
 	completeChoice(cmd, "format", "text", "json")
 	return cmd
 }

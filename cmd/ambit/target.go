@@ -123,7 +123,11 @@ func (a *ambit) nearest(dir string) (target, error) {
 		if dir == "" {
 			return target{}, errors.New("the current directory does not exist any more")
 		}
-		return target{}, withHint(fmt.Errorf("there is no %s in %s or above it", hook.FileName, a.short(dir)),
+		where := a.short(dir)
+		if where == "." {
+			where = "this directory"
+		}
+		return target{}, withHint(fmt.Errorf("there is no %s in %s or above it", hook.FileName, where),
 			"name a directory, a file or an environment")
 	}
 	t := directory(found.Dir)
