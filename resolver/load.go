@@ -75,6 +75,7 @@ type environment struct {
 
 	busy     bool           // its imports are being loaded
 	searched bool           // for a file to inherit
+	lines    []int          // where they begin, once a place within one was asked for
 	layers   []*environment // itself and what it merges, the highest first; see layersOf
 }
 
