@@ -58,7 +58,9 @@ func newHouse(t testing.TB) *house {
 		"AWS_EC2_METADATA_DISABLED": "true",
 	}
 	// What pyenv's stand-ins for aws and python3 go by.
-	for _, name := range []string{"PYENV_ROOT"} {
+	// And a test program with -race, which dumpenv is, sleeps for a second before it
+	// exits if GORACE does not say otherwise.
+	for _, name := range []string{"PYENV_ROOT", "GORACE"} {
 		if value, ok := os.LookupEnv(name); ok {
 			h.env[name] = value
 		}
