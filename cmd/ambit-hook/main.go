@@ -33,7 +33,14 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
-func run(args []string) int {
+func run(args []string) (status int) {
+	defer func() {
+		// A stack trace would stand in front of every prompt, and may show values.
+		if recover() != nil {
+			fmt.Fprintln(os.Stderr, "ambit: error: ambit-hook failed, which is a bug; nothing was changed")
+			status = 1
+		}
+	}()
 	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
 		fmt.Print(usage)
 		return 0
