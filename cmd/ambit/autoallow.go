@@ -134,16 +134,17 @@ func (a *ambit) worktree(dir string) (top, main string) {
 	// gitrepository-layout(5): the worktree's .git is a file that names its
 	// directory in the main repository, where a file gitdir names it back.
 	pointer := filepath.Join(top, ".git")
+	// Since git 2.48 either may be relative (worktree.useRelativePaths).
 	private, ok := strings.CutPrefix(line(pointer), "gitdir: ")
-	if !ok || !filepath.IsAbs(private) {
+	if !ok {
 		return "", ""
 	}
-	private, err := filepath.EvalSymlinks(private)
+	private, err := filepath.EvalSymlinks(from(top, private))
 	if err != nil || filepath.Base(filepath.Dir(private)) != "worktrees" {
 		return "", ""
 	}
 	gitDir := filepath.Dir(filepath.Dir(private))
-	back, err := filepath.EvalSymlinks(line(filepath.Join(private, "gitdir")))
+	back, err := filepath.EvalSymlinks(from(private, line(filepath.Join(private, "gitdir"))))
 	if err != nil || back != pointer || filepath.Base(gitDir) != ".git" {
 		return "", ""
 	}
@@ -158,6 +159,14 @@ func (a *ambit) worktree(dir string) (top, main string) {
 		}
 	}
 	return top, main
+}
+
+// from is a path that may be relative to dir.
+func from(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
 }
 
 // line is the only line of a small file, or "".
