@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,16 @@ func clock() time.Time {
 type stsKey struct{}
 
 func TestScript(t *testing.T) {
+	for _, tool := range []string{"bash", "zsh", "fish", "git"} {
+		if _, err := exec.LookPath(tool); err == nil {
+			continue
+		}
+		if os.Getenv("AMBIT_TEST_REQUIRE") == "all" {
+			t.Errorf("%s is not installed", tool)
+		} else {
+			t.Logf("%s is not installed: the lines of the stories that need it are skipped", tool)
+		}
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "../../testdata/script",
 		RequireExplicitExec: true,
