@@ -27,7 +27,7 @@ func (r *run) answer(a *answer) {
 		err = fmt.Errorf("the change has %d bytes, more than the %d that a shell can be given; the largest is %s", d.bytes, maxChange, largest(d.changes))
 	}
 	if err != nil {
-		a.refuse(err)
+		a.refuse(err, "set fewer or shorter variables")
 		d = r.keys.diff(r.env, r.baseline, r.session, a.want, keepNone)
 		// What is left is a dozen fields, which always fit.
 		state, begun, _ = r.seal(a, d)
@@ -60,11 +60,11 @@ func (r *run) answer(a *answer) {
 }
 
 // refuse turns an answer into a failure that holds until something changes.
-func (a *answer) refuse(err error) {
+func (a *answer) refuse(err error, help string) {
 	label := a.session.Label
 	a.session = &Session{State: Failed, Dir: a.session.Dir, Label: label, Definition: a.session.Definition}
 	a.want, a.notices, a.until, a.dead = wanted{}, nil, 0, 0
-	a.say = append(a.say, errorMessage(label+" cannot be loaded: "+err.Error()), hint("set fewer or shorter variables"))
+	a.say = append(a.say, errorMessage(label+" cannot be loaded: "+err.Error()), hint(help))
 }
 
 // seal makes the sealed session, "" for none, and the one that holds while the

@@ -72,6 +72,7 @@ type terminal struct {
 	env    Environ
 	now    time.Time
 	uid    int
+	sid    int
 	check  map[string]string // the shell's own variables
 	answer string            // what the last prompt printed
 	lines  []string          // its changes
@@ -83,7 +84,7 @@ func newTerminal(t *testing.T) *terminal {
 	home := t.TempDir()
 	fake := t.TempDir()
 	return &terminal{
-		t: t, now: time.Now(), uid: os.Geteuid(), fake: fake, ctrlC: make(chan os.Signal, 1),
+		t: t, now: time.Now(), uid: os.Geteuid(), sid: os.Getpid(), fake: fake, ctrlC: make(chan os.Signal, 1),
 		env: Environ{"HOME": home, "PATH": "/usr/bin:/bin", standIn: fake},
 	}
 }
@@ -161,7 +162,7 @@ func (s *terminal) ask(dir string) (status int, stderr string) {
 func (s *terminal) askHere() (status int, stderr string) {
 	var out, errs bytes.Buffer
 	status = Run(Process{
-		Shell: shells.Bash, Env: s.env.List(), UID: s.uid, GID: os.Getegid(), Now: func() time.Time { return s.now },
+		Shell: shells.Bash, Env: s.env.List(), UID: s.uid, GID: os.Getegid(), SID: s.sid, Now: func() time.Time { return s.now },
 		Stdout: &out, Stderr: &errs, Resolver: []string{os.Args[0]}, Interrupt: func() <-chan os.Signal { return s.ctrlC },
 	})
 	s.answer = out.String()

@@ -41,6 +41,10 @@ func (r *run) load(a *answer, record *Record, contents []Content) error {
 		return nil
 	}
 	a.want = wantedOf(e, now)
+	if err := r.files(a, e); err != nil {
+		a.refuse(err, "see that there is room, and that ambit's cache directory is yours alone")
+		return nil
+	}
 	a.notices = e.Notices
 	if e.Alive(now) {
 		a.dead = e.ExpiresAt

@@ -23,6 +23,7 @@ type Process struct {
 	Shell     shells.Shell
 	Env       []string // as os.Environ gives it
 	UID, GID  int      // effective user and group
+	SID       int      // the leader of the terminal's session, for which exported files are kept
 	Now       func() time.Time
 	Stdout    io.Writer // what the shell evaluates: one write, or none
 	Stderr    io.Writer
@@ -43,6 +44,7 @@ type run struct {
 	baseline Environ  // the environment without anything of ours
 	now      time.Time
 	waiting  context.Context // see patience
+	made     string          // the set of files that was written
 }
 
 // answer is what a prompt comes to.
@@ -83,6 +85,7 @@ func Run(p Process) int {
 		return 130
 	}
 	r.answer(a)
+	r.dropFiles(a.session)
 	return 0
 }
 

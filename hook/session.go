@@ -19,9 +19,10 @@ type Session struct {
 	// Definition is a hash of the files that the entry was made from. Refreshed
 	// credentials do not change it, an edit does.
 	Definition [16]byte
-	Reloaded   int64 // [cache.Entry].Reloaded
-	RetryAt    int64 // of a failure
-	Unkept     bool  // that failure could not be written down: the disk may be full
+	Reloaded   int64  // [cache.Entry].Reloaded
+	RetryAt    int64  // of a failure
+	Unkept     bool   // that failure could not be written down: the disk may be full
+	Files      string // the set of files that it exports, "" for none
 
 	Held []Held // sorted by name
 }
@@ -47,7 +48,7 @@ type Held struct {
 	Lost  bool         // the user changed it: it is theirs until they leave
 }
 
-const sessionForm = 1
+const sessionForm = 2
 
 func (s *Session) encode() []byte {
 	var w wire.Encoder
@@ -62,6 +63,7 @@ func (s *Session) encode() []byte {
 	w.Int(s.Reloaded)
 	w.Int(s.RetryAt)
 	w.Bool(s.Unkept)
+	w.String(s.Files)
 	w.Uint(uint64(len(s.Held)))
 	for _, h := range s.Held {
 		w.String(h.Name)
@@ -91,7 +93,7 @@ func decodeSession(b []byte) (*Session, error) {
 	s := &Session{State: State(d.Uint()), Pending: d.Bool(), Dir: d.String(), Label: d.String()}
 	d.Fixed(s.Said[:])
 	d.Fixed(s.Definition[:])
-	s.Reloaded, s.RetryAt, s.Unkept = d.Int(), d.Int(), d.Bool()
+	s.Reloaded, s.RetryAt, s.Unkept, s.Files = d.Int(), d.Int(), d.Bool(), d.String()
 	for range d.Count() {
 		h := Held{Name: d.String(), Unset: d.Bool()}
 		if !h.Unset {
