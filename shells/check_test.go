@@ -21,7 +21,7 @@ func hookRuns(t *testing.T, s Shell, c Check, script string, env ...string) (int
 	text := s.Hook([]string{f.program()}) + "cd " + s.Quote(c.Pwd) + "\n" + string(s.Render(Update{Check: c})) +
 		script + "\n: >" + posixQuote(f.dir) + "/calls\n__ambit_hook\n"
 	cmd := exec.Command(program, append(s.interactive(), text)...)
-	cmd.Env = append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "TERM=xterm"}, env...)
+	cmd.Env = append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "TERM=xterm", "LC_ALL=C.UTF-8"}, env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil && !strings.Contains(err.Error(), "exit status") {
 		t.Fatal(err)
@@ -81,6 +81,23 @@ func TestCheck(t *testing.T) {
 		{"odd name is not armed", func(t *testing.T, p project, c *Check) { c.Seen = []Seen{{"A[$(touch code)]", "", false}} }, nil, 1},
 		{"no generation is not armed", func(t *testing.T, p project, c *Check) { c.Generation = File{} }, nil, 1},
 		{"other directory", nil, map[Shell]string{"": "mkdir sub; cd sub"}, 1},
+		{"other directory but for case", func(t *testing.T, p project, c *Check) { c.Held = true }, map[Shell]string{
+			Bash: "shopt -s nocasematch; mkdir ../SHOP; cd ../SHOP; export AMBIT_STATE=x", Zsh: "mkdir ../SHOP; cd ../SHOP; export AMBIT_STATE=x",
+			Fish: "mkdir ../SHOP; cd ../SHOP; set -gx AMBIT_STATE x"}, 1},
+		{"seen differs in case", func(t *testing.T, p project, c *Check) { c.Seen = []Seen{{"FOO", "a", true}} },
+			map[Shell]string{Bash: "shopt -s nocasematch; export FOO=A", Zsh: "export FOO=A", Fish: "set -gx FOO A"}, 1},
+		{"stores differ in case", func(t *testing.T, p project, c *Check) { c.Seen = []Seen{{"AMBIT_STORES", "/a", true}} },
+			map[Shell]string{Bash: "shopt -s nocasematch; export AMBIT_STORES=/A", Zsh: "export AMBIT_STORES=/A", Fish: "set -gx AMBIT_STORES /A"}, 1},
+		{"letters of other scripts", func(t *testing.T, p project, c *Check) {
+			c.Pwd = filepath.Join(p.root, "é♀\x80")
+			if err := os.Mkdir(c.Pwd, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			c.Held, c.Seen = true, []Seen{{"AMBIT_STORES", "/ü", true}, {"FOO", "ß\n", true}, {"BAR", "", true}}
+		}, map[Shell]string{
+			Fish: "set -g ambit_fish_mode disable_arrow; cd ..; cd é♀\\X80; set -gx AMBIT_STATE x; set -gx AMBIT_STORES /ü; set -gx FOO ß\\n; set -gx BAR ''",
+			"":   "export AMBIT_STATE=x AMBIT_STORES=/ü FOO=ß$'\\n' BAR=",
+		}, 0},
 		{"directory moved away", nil, map[Shell]string{"": "mv @ @2; mkdir @"}, 1},
 		{"directory removed", nil, map[Shell]string{"": "rm -r @"}, 1},
 		{"held, but no state", func(t *testing.T, p project, c *Check) { c.Held = true }, nil, 1},

@@ -66,14 +66,15 @@ __ambit_rest() {
 # that are as old as their stamps s, four paths a that do not exist. Variables by
 # name, because a list costs half as much again. A file is newer than a stamp that
 # is gone; -e decides where both are. A clock that is not there (bash before 5)
-# means: run whenever there is a deadline.
+# means: run whenever there is a deadline. Under nocasematch, where a is A, two
+# directories may look like one.
 __ambit_hook() {
   \builtin set -- "$?"
   case $- in *x*)
     # bash before 4.4 has no local -
     { \builtin local - || \builtin set -- "$1" x; \builtin set +x; } 2>/dev/null ;;
   esac
-  if [[ ${PWD-} == "${__ambit_pwd-}" ]]; then
+  if [[ ${PWD-} == "${__ambit_pwd-}" && a != A ]]; then
     [[ . -ef $PWD && ${AMBIT_STATE:+x} == "$__ambit_held" &&
       $__ambit_usual == "${AMBIT_STORES--},${AWS_CA_BUNDLE--},${AWS_CONFIG_FILE--},\
 ${AWS_DEFAULT_PROFILE--},${AWS_DEFAULT_REGION--},${AWS_ENDPOINT_URL--},\
@@ -91,8 +92,8 @@ ${AWS_USE_FIPS_ENDPOINT--}" &&
     __ambit_outside || __ambit_run
   fi
   [[ -z ${2-} ]] || \builtin set -x
-  # set -e would end the shell for the status of `! true`
-  [[ $- != *e* ]] || \builtin return 0
+  # set -e would end the shell for the status of `! true`; # knows e from E always
+  [[ ${-#*e} == "$-" ]] || \builtin return 0
   \builtin return "$1"
 }
 
@@ -180,7 +181,7 @@ __ambit_retrap() {
 __ambit_trap() {
   case $- in *x*) { \builtin local - && \builtin set +x; } 2>/dev/null ;; esac
   __ambit_before
-  [[ $- != *e* ]] || \builtin return 0
+  [[ ${-#*e} == "$-" ]] || \builtin return 0
   \builtin return "$1"
 }
 

@@ -220,7 +220,7 @@ func TestEachOption(t *testing.T) {
 	}
 	bash := []string{"set -u", "set -e", "set -k", "set -f", "set -T", "set -E", "set -a", "set -x", "set -v", "set -o posix", "set -uekfTEaxv -o posix", "IFS=", "IFS=/a", "IFS=0123456789",
 		"shopt -s extdebug", "shopt -s nullglob failglob", "shopt -u interactive_comments", "shopt -s compat31", "shopt -s compat44", "shopt -s xpg_echo", "shopt -s localvar_inherit",
-		"shopt -s localvar_unset", "shopt -s expand_aliases", "shopt -s assoc_expand_once", "shopt -s nocasematch", "set -o pipefail", "set -C", "set -H", "set -P", "set -h", "set -t; set +t",
+		"shopt -s localvar_unset", "shopt -s expand_aliases", "shopt -s assoc_expand_once", "shopt -s nocasematch", "shopt -s nocasematch; set -E", "set -o pipefail", "set -C", "set -H", "set -P", "set -h", "set -t; set +t",
 		"trap 'echo d >>/dev/null' DEBUG; trap : ERR RETURN; set -TE"}
 	for s, sets := range map[Shell][]string{Bash: bash, Zsh: zsh(), Fish: {"set -g fish_trace 1", "set -g IFS ''", "set -g IFS a"}} {
 		t.Run(string(s), func(t *testing.T) {

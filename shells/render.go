@@ -265,10 +265,10 @@ func deadline(instant int64) string {
 
 func (s Shell) assign(b *strings.Builder, name, value string) {
 	if s == Fish {
-		b.WriteString("builtin set -g __ambit_" + name + " ")
-	} else {
-		b.WriteString("__ambit_" + name + "=")
+		s.assignList(b, name, []string{value})
+		return
 	}
+	b.WriteString("__ambit_" + name + "=")
 	s.quoteTo(b, value)
 	b.WriteByte('\n')
 }
@@ -276,9 +276,17 @@ func (s Shell) assign(b *strings.Builder, name, value string) {
 func (s Shell) assignList(b *strings.Builder, name string, words []string) {
 	if s == Fish {
 		b.WriteString("builtin set -g __ambit_" + name)
+		// fish compares characters: bytes that it met one by one are none.
+		decode := slices.ContainsFunc(words, func(w string) bool { return strings.ContainsFunc(w, func(r rune) bool { return r > 0x7f }) })
+		if decode {
+			b.WriteString(` (builtin printf '%s\0'`)
+		}
 		for _, w := range words {
 			b.WriteByte(' ')
 			s.quoteTo(b, w)
+		}
+		if decode {
+			b.WriteString(" | builtin string split0)")
 		}
 		b.WriteByte('\n')
 		return

@@ -35,7 +35,9 @@ func BenchmarkSteadyPrompt(b *testing.B) {
 				b.Run(c.name, func(b *testing.B) {
 					var ratios []float64
 					for b.Loop() {
-						out, err := exec.Command(program, append(s.interactive(), s.Hook([]string{f.program()})+c.prepare+"\n: >"+posixQuote(f.dir)+"/calls\n"+s.loops(c.step))...).Output()
+						cmd := exec.Command(program, append(s.interactive(), s.Hook([]string{f.program()})+c.prepare+"\n: >"+posixQuote(f.dir)+"/calls\n"+s.loops(c.step))...)
+						cmd.Env = []string{"HOME=" + p.root, "PATH=" + os.Getenv("PATH"), "TERM=xterm"}
+						out, err := cmd.Output()
 						if err != nil {
 							b.Fatal(err)
 						}
