@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"time"
 
 	"ambit/resolver/cache"
+
+	"golang.org/x/sys/unix"
 )
 
 // The files that an entry exports lie in a set that belongs to the terminal's
@@ -21,10 +24,10 @@ func (r *run) files(a *answer, e *cache.Entry) error {
 		return nil
 	}
 	var set string
-	if s := r.session; s != nil && s.Dir == a.session.Dir && cache.FileSetServes(s.Files, r.p.SID) {
+	if s := r.session; s != nil && s.Dir == a.session.Dir && cache.FileSetServes(s.Files, r.p.Terminal) {
 		set = s.Files
 	} else {
-		set = cache.NewFileSet(r.p.SID)
+		set = cache.NewFileSet(r.p.Terminal)
 	}
 	now := r.now.Unix()
 	var live []cache.FileVariable
@@ -63,7 +66,7 @@ func (r *run) dropFiles(is *Session) {
 		keep = is.Files
 	}
 	before := ""
-	if r.session != nil && cache.FileSetServes(r.session.Files, r.p.SID) {
+	if r.session != nil && cache.FileSetServes(r.session.Files, r.p.Terminal) {
 		before = r.session.Files
 	}
 	for _, set := range []string{before, r.made} {
@@ -71,4 +74,13 @@ func (r *run) dropFiles(is *Session) {
 			_ = r.cache.DropFiles(set) // swept when the terminal is gone
 		}
 	}
+}
+
+// Terminal is the process that exported files are kept for: the leader of this
+// terminal's session; without one, who started us.
+func Terminal() int {
+	if sid, err := unix.Getsid(0); err == nil && sid > 0 {
+		return sid
+	}
+	return os.Getppid()
 }

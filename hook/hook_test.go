@@ -162,7 +162,7 @@ func (s *terminal) ask(dir string) (status int, stderr string) {
 func (s *terminal) askHere() (status int, stderr string) {
 	var out, errs bytes.Buffer
 	status = Run(Process{
-		Shell: shells.Bash, Env: s.env.List(), UID: s.uid, GID: os.Getegid(), SID: s.sid, Now: func() time.Time { return s.now },
+		Shell: shells.Bash, Env: s.env.List(), UID: s.uid, GID: os.Getegid(), Terminal: s.sid, Now: func() time.Time { return s.now },
 		Stdout: &out, Stderr: &errs, Resolver: []string{os.Args[0]}, Interrupt: func() <-chan os.Signal { return s.ctrlC },
 	})
 	s.answer = out.String()

@@ -23,7 +23,7 @@ type Process struct {
 	Shell     shells.Shell
 	Env       []string // as os.Environ gives it
 	UID, GID  int      // effective user and group
-	SID       int      // the leader of the terminal's session, for which exported files are kept
+	Terminal  int      // see [Terminal]
 	Now       func() time.Time
 	Stdout    io.Writer // what the shell evaluates: one write, or none
 	Stderr    io.Writer

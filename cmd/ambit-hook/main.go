@@ -16,8 +16,6 @@ import (
 
 	"ambit/hook"
 	"ambit/shells"
-
-	"golang.org/x/sys/unix"
 )
 
 const usage = `usage: ambit-hook bash|zsh|fish
@@ -57,7 +55,7 @@ func run(args []string) (status int) {
 		return 2
 	}
 	return hook.Run(hook.Process{
-		Shell: shell, Env: os.Environ(), UID: os.Geteuid(), GID: os.Getegid(), SID: session(), Now: time.Now,
+		Shell: shell, Env: os.Environ(), UID: os.Geteuid(), GID: os.Getegid(), Terminal: hook.Terminal(), Now: time.Now,
 		Stdout: os.Stdout, Stderr: os.Stderr, Resolver: resolver(), Interrupt: interrupt,
 	})
 }
@@ -81,12 +79,4 @@ func interrupt() <-chan os.Signal {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, os.Interrupt, syscall.SIGHUP, syscall.SIGTERM)
 	return c
-}
-
-// session is the leader of the terminal's session; without one, who started us.
-func session() int {
-	if sid, err := unix.Getsid(0); err == nil && sid > 0 {
-		return sid
-	}
-	return os.Getppid()
 }

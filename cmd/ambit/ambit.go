@@ -25,6 +25,7 @@ type process struct {
 	stdout   io.Writer // what was asked for, or what a shell evaluates
 	stderr   io.Writer // what people read, each line beginning with "ambit:"
 	uid, gid int       // effective user and group
+	terminal int       // see [hook.Terminal]
 
 	interrupt func() chan os.Signal // begins to listen for Ctrl-C and a closed terminal
 }

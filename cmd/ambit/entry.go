@@ -42,18 +42,6 @@ func (a *ambit) evaluate(ctx context.Context, d *definition, base hook.Environ, 
 		return nil, errInterrupted
 	}
 	ev.reads, ev.files = opt.Env.Reads(), files.list()
-	if ev.result != nil && len(ev.result.Files) > 0 {
-		// Nothing here removes such files when a shell leaves, and a path that
-		// leads nowhere would be worse than none.
-		var diags []resolver.Diagnostic
-		for _, f := range ev.result.Files {
-			diags = append(diags, resolver.Diagnostic{
-				Pos: f.Pos, Summary: fmt.Sprintf("the file %q cannot be delivered: files are not supported yet", f.Name),
-				Hint: "use environmentVariables",
-			})
-		}
-		ev.result, ev.diags = nil, append(diags, ev.diags...)
-	}
 	return ev, nil
 }
 

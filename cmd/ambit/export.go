@@ -32,7 +32,7 @@ func runExport(a *ambit, shell shells.Shell) error {
 		return err
 	}
 	status := hook.Run(hook.Process{
-		Shell: shell, Env: a.env, UID: a.uid, GID: a.gid, Now: a.now,
+		Shell: shell, Env: a.env, UID: a.uid, GID: a.gid, Terminal: a.terminal, Now: a.now,
 		Stdout: a.out, Stderr: a.stderr, Resolver: self, Interrupt: func() <-chan os.Signal { return a.interrupt() },
 	})
 	if status != 0 {

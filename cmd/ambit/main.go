@@ -11,6 +11,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"ambit/hook"
 )
 
 func main() { os.Exit(run(gather(time.Now))) }
@@ -25,7 +27,7 @@ func gather(now func() time.Time) process {
 	return process{
 		args: os.Args[1:], name: os.Args[0], self: self, env: os.Environ(), dir: dir,
 		now: now, stdout: os.Stdout, stderr: os.Stderr,
-		uid: os.Geteuid(), gid: os.Getegid(), interrupt: listen,
+		uid: os.Geteuid(), gid: os.Getegid(), terminal: hook.Terminal(), interrupt: listen,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"ambit/hook"
 	"ambit/resolver"
+	"ambit/resolver/cache"
 	"ambit/shells"
 )
 
@@ -32,7 +33,8 @@ or ends in .yaml; it has to be allowed. Without either it is the nearest
 .envrc.yaml.
 
 json, yaml and detailed show secrets as [secret] unless --show-secrets. dotenv,
-bash, zsh and fish print the variables in clear, to be sourced or evaluated.`,
+bash, zsh and fish print the variables in clear, to be sourced or evaluated;
+exported files are written, and are there for as long as the terminal.`,
 		Example: `  ambit open shop/dev
   ambit open shop/dev environmentVariables.AWS_REGION
   ambit open ./.envrc.yaml --format yaml --show-secrets
@@ -138,6 +140,9 @@ func (a *ambit) openVariables(ctx context.Context, d *definition, base hook.Envi
 		return said(1)
 	}
 	written(ev)
+	if err := a.deliver(ev.result, cache.NewFileSet(a.terminal)); err != nil {
+		return err
+	}
 	var b strings.Builder
 	if format == "dotenv" {
 		for _, v := range ev.result.Variables {

@@ -17,6 +17,7 @@ import (
 
 	"ambit/hook"
 	"ambit/resolver"
+	"ambit/resolver/cache"
 )
 
 // The exit statuses of `ambit run` that are not its command's own; those of
@@ -85,7 +86,7 @@ func runRun(ctx context.Context, a *ambit, dir, arg string, argv []string) error
 		a.dir = path
 	}
 	base := a.enterBaseline()
-	env, err := a.runEnvironment(ctx, arg, base)
+	env, set, err := a.runEnvironment(ctx, arg, base)
 	if err != nil {
 		if status := a.sayError(err); status == 130 {
 			return said(status)
@@ -95,24 +96,35 @@ func runRun(ctx context.Context, a *ambit, dir, arg string, argv []string) error
 	if a.dir != "" {
 		env["PWD"] = a.dir
 	}
-	return a.become(argv, env)
+	if set == "" {
+		return a.become(argv, env)
+	}
+	defer func() { _ = a.cacheDir.DropFiles(set) }() // swept when this process is gone
+	return a.attend(argv, env)
 }
 
-// runEnvironment is the baseline with a definition's exports applied.
-func (a *ambit) runEnvironment(ctx context.Context, arg string, base hook.Environ) (hook.Environ, error) {
+// runEnvironment is the baseline with a definition's exports applied, and the set
+// of the files that they name, "" if there are none.
+func (a *ambit) runEnvironment(ctx context.Context, arg string, base hook.Environ) (env hook.Environ, set string, err error) {
 	d, err := a.permitted(ctx, arg)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	ev, err := a.evaluate(ctx, d, base, resolver.Person, false)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	a.sayEvaluation(ev)
 	if ev.result == nil {
-		return nil, said(1)
+		return nil, "", said(1)
 	}
-	env := hook.NewEnviron(base.List())
+	if len(ev.result.Files) > 0 {
+		set = cache.NewFileSet(os.Getpid())
+		if err := a.deliver(ev.result, set); err != nil {
+			return nil, "", err
+		}
+	}
+	env = hook.NewEnviron(base.List())
 	for _, c := range changesOf(ev.result, base) {
 		if c.Unset {
 			delete(env, c.Name)
@@ -129,20 +141,14 @@ func (a *ambit) runEnvironment(ctx context.Context, arg string, base hook.Enviro
 	if at := ev.result.ExpiresAt; !at.IsZero() {
 		env[hook.ExpiresVar] = strconv.FormatInt(at.Unix(), 10)
 	}
-	return env, nil
+	return env, set, nil
 }
 
 // become replaces this program by a command. It returns only if that fails.
 func (a *ambit) become(argv []string, env hook.Environ) error {
-	path, err := lookup(argv[0], env["PATH"])
+	path, err := a.command(argv[0], env)
 	if err != nil {
-		text := fmt.Sprintf("%s: %s", argv[0], reason(err))
-		status := notExecutable
-		if errors.Is(err, fs.ErrNotExist) {
-			status, text = notFound, argv[0]+": command not found"
-		}
-		a.say(errorMessage(text))
-		return said(status)
+		return err
 	}
 	a.unharden()
 	signal.Reset() // from here on a signal is the command's
@@ -153,6 +159,21 @@ func (a *ambit) become(argv []string, env hook.Environ) error {
 	}
 	a.say(errorMessage(fmt.Sprintf("%s: cannot be run: %v", argv[0], err)))
 	return said(notExecutable)
+}
+
+// command is the path of a command; the error is said, with a shell's status.
+func (a *ambit) command(name string, env hook.Environ) (string, error) {
+	path, err := lookup(name, env["PATH"])
+	if err == nil {
+		return path, nil
+	}
+	text := fmt.Sprintf("%s: %s", name, reason(err))
+	status := notExecutable
+	if errors.Is(err, fs.ErrNotExist) {
+		status, text = notFound, name+": command not found"
+	}
+	a.say(errorMessage(text))
+	return "", said(status)
 }
 
 // lookup finds a command as a shell does: by its path if it has a slash, else in
