@@ -1,6 +1,6 @@
-# shellcheck shell=bash disable=SC2015,SC2016,SC2154
-# SC2015: A && B || C is meant. SC2016: text for later stays as it is. SC2154: the
-# rendered text assigns.
+# shellcheck shell=bash disable=SC2015,SC2016,SC2050,SC2154
+# SC2015: A && B || C is meant. SC2016: text for later stays as it is. SC2050: a is A
+# under nocasematch. SC2154: the rendered text assigns.
 #
 # ambit's hook for bash. A line above has set __ambit_bin, the list of words that
 # is the command to run. Written for bash 3.2 and later: older parsers reject
