@@ -156,7 +156,8 @@ func (c *testCase) lines(name string) []string {
 func (c *testCase) options() resolver.Options {
 	return resolver.Options{
 		Providers: testProviders, Env: resolver.NewBaseline(c.environ), Now: func() time.Time { return now },
-		Consent: c.consent, Digest: func(path string) (cache.Watched, error) {
+		Identities: resolver.NewIdentities(filepath.Join(c.dir, "home/.config/ambit/identities"), filepath.Join(c.dir, "home/.ssh/id_ed25519"), os.Getuid()),
+		Consent:    c.consent, Digest: func(path string) (cache.Watched, error) {
 			b, err := safefile.Read(path)
 			if errors.Is(err, fs.ErrNotExist) {
 				return cache.Watched{Path: path, Absent: true}, nil

@@ -21,6 +21,8 @@ type evaluator struct {
 	mode  mode
 	diags []Diagnostic
 
+	decrypts bool // secrets that are kept encrypted; else they are unknown
+
 	cells    []*cell // by expr.id
 	slab     []cell  // to be used for further cells
 	roots    map[*environment]*cell
@@ -49,7 +51,7 @@ func newEvaluator(ctx context.Context, p *Program, opt Options, m mode) *evaluat
 		opt.Env = NewBaseline(nil)
 	}
 	return &evaluator{
-		p: p, ctx: ctx, opt: opt, mode: m, cells: make([]*cell, p.exprs), roots: map[*environment]*cell{}, chains: map[*environment]*layer{},
+		p: p, ctx: ctx, opt: opt, mode: m, decrypts: m == modeEvaluate, cells: make([]*cell, p.exprs), roots: map[*environment]*cell{}, chains: map[*environment]*layer{},
 		dotenv: map[*dotenvFile]*Value{}, opens: newOpenings(), forcing: map[*expr]bool{},
 	}
 }

@@ -27,6 +27,8 @@ type Options struct {
 	// Digest reads a file of `watch`, or one that a provider read, for later
 	// comparison; nil: such files are compared by being there.
 	Digest func(path string) (cache.Watched, error)
+
+	Identities *Identities // decrypt the secrets of files; nil: none fits
 }
 
 // Result is what a definition exports.
@@ -380,6 +382,9 @@ func (ev *evaluator) watched(used []*opened) (out []cache.Watched) {
 				ev.warn(o.expr.env, o.expr.pos(), readSummary(fmt.Sprintf("the file %q", path), err)+" and is not watched", "")
 			})
 		}
+	}
+	for _, path := range ev.opt.Identities.Files() {
+		add(path, func(error) {}) // it was read, and said if it could not be
 	}
 	return out
 }

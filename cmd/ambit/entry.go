@@ -41,7 +41,7 @@ func (a *ambit) evaluate(ctx context.Context, d *definition, base hook.Environ, 
 	if errors.Is(context.Cause(ctx), errInterrupted) {
 		return nil, errInterrupted
 	}
-	ev.reads, ev.files = opt.Env.Reads(), files.list()
+	ev.reads, ev.files = opt.Env.Reads(), append(files.list(), opt.Identities.Files()...)
 	return ev, nil
 }
 
@@ -61,6 +61,7 @@ func (a *ambit) options(base hook.Environ, patience resolver.Patience, fresh boo
 	opt := resolver.Options{
 		Providers: map[string]*resolver.Provider{}, Env: resolver.NewBaseline(base.List()),
 		Now: a.now, Patience: patience, Fresh: fresh, Consent: map[string]bool{}, Cache: a.cacheDir, Digest: digest,
+		Identities: a.identities(),
 	}
 	for _, p := range a.providers() {
 		opt.Providers[p.Name] = files.noting(p)
@@ -70,6 +71,18 @@ func (a *ambit) options(base hook.Environ, patience resolver.Patience, fresh boo
 		opt.Consent[name] = true
 	}
 	return opt, files
+}
+
+// identities are the user's keys for secrets that are kept encrypted.
+func (a *ambit) identities() *resolver.Identities {
+	own, ssh := "", ""
+	if a.places.Config != "" {
+		own = filepath.Join(a.places.Config, "identities")
+	}
+	if a.places.Home != "" {
+		ssh = filepath.Join(a.places.Home, ".ssh", "id_ed25519")
+	}
+	return resolver.NewIdentities(own, ssh, a.uid)
 }
 
 // entry makes the entry of a directory from an evaluation. Before is the entry

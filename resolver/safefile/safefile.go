@@ -18,13 +18,14 @@ import (
 // MaxSize is the size in bytes over which a file is refused.
 const MaxSize = 1 << 20
 
-// ErrNotRegular, ErrTooLarge, ErrForeign and ErrNotPrivate are why a file that
-// exists is refused.
+// These are why a file that exists is refused.
 var (
 	ErrNotRegular = errors.New("is not a regular file")
 	ErrTooLarge   = errors.New("is larger than 1 MiB")
 	ErrForeign    = errors.New("can be changed by other users")
 	ErrNotPrivate = errors.New("is not a private file")
+	ErrNotOwn     = errors.New("belongs to another user")
+	ErrOpenMode   = errors.New("can be read by other users (chmod 600)")
 )
 
 // Read returns the content of a regular file of at most [MaxSize] bytes, read
@@ -44,6 +45,21 @@ func ReadPrivate(path string, uid int) (b []byte, mtime int64, err error) {
 		}
 		return nil
 	})
+}
+
+// ReadSecret reads a key of the user's own: owned by uid, and nobody else has
+// any permission. It follows symbolic links.
+func ReadSecret(path string, uid int) ([]byte, error) {
+	b, _, err := read(path, 0, func(stat *syscall.Stat_t) error {
+		switch {
+		case int(stat.Uid) != uid:
+			return ErrNotOwn
+		case stat.Mode&0o077 != 0:
+			return ErrOpenMode
+		}
+		return nil
+	})
+	return b, err
 }
 
 func read(path string, flag int, check func(*syscall.Stat_t) error) (b []byte, mtime int64, err error) {
