@@ -56,6 +56,11 @@ func (c *httpClient) Do(req *http.Request) (*http.Response, error) {
 	if c.broken != nil {
 		return nil, c.broken
 	}
+	if req.Body != nil && req.Body != http.NoBody {
+		// Once the SDK has closed its body, that body's WriteTo returns io.EOF:
+		// net/http takes it for a failure to send and cuts off the answer.
+		req.Body = struct{ io.ReadCloser }{req.Body}
+	}
 	resp, err := c.client.Do(req)
 	if err != nil {
 		return nil, err
