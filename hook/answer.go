@@ -15,10 +15,7 @@ import (
 // fall between two lines, and then the next prompt mends what was begun.
 func (r *run) answer(a *answer) {
 	if r.keys == nil {
-		// Without keys nothing can be loaded, and what is held is not known.
-		r.sayAll(a.say)
-		_, held := r.env[StateVar]
-		r.write(nil, a, held, seen(compared(nil), r.env))
+		r.answerUnsealed(a)
 		return
 	}
 	d := r.keys.diff(r.env, r.baseline, r.session, a.want, r.keeps(a.session))
@@ -59,6 +56,21 @@ func (r *run) answer(a *answer) {
 	r.write(changes, a, state != "", seen(reads, after))
 }
 
+// answerUnsealed is the answer where there are no keys: nothing can be loaded, what
+// is held is not known, and all that is remembered is what was said.
+func (r *run) answerUnsealed(a *answer) {
+	state, was := unsealed(digest(a.say)), r.env[StateVar]
+	if len(a.say) == 0 {
+		state = ""
+	}
+	var changes []shells.Change
+	if state != was {
+		r.sayAll(a.say)
+		changes = []shells.Change{{Name: StateVar, Value: state, Unset: state == ""}}
+	}
+	r.write(changes, a, state != "", seen(compared(nil), r.env))
+}
+
 // refuse turns an answer into a failure that holds until something changes.
 func (a *answer) refuse(err error, help string) {
 	label := a.session.Label
@@ -75,7 +87,7 @@ func (r *run) seal(a *answer, d difference) (state, begun string, err error) {
 		return "", "", nil
 	}
 	a.session.Held = d.held
-	a.session.Said = digest(a.say)
+	a.session.Said = digest(r.anywhere(a))
 	state = r.keys.Seal(a.session.encode())
 	size, what := len(state), d.held
 	if a.session.State == Loaded && len(d.changes) > 0 {
@@ -88,6 +100,20 @@ func (r *run) seal(a *answer, d difference) (state, begun string, err error) {
 		return "", "", fmt.Errorf("what has to be remembered for leaving has %d bytes, more than %d; the largest part is %s", size, maxState, largestHeld(what))
 	}
 	return state, begun, nil
+}
+
+// anywhere is what an answer says as it would read in any directory, for what was
+// said above is not said again below.
+func (r *run) anywhere(a *answer) []cache.Message {
+	out := slices.Clone(a.say)
+	for _, file := range a.watch.present {
+		for i := range out {
+			if rest, ok := strings.CutPrefix(out[i].Text, r.places.Short(file, r.pwd)+" "); ok {
+				out[i].Text = file + " " + rest
+			}
+		}
+	}
+	return out
 }
 
 // keeps says what becomes of the user's own changes under the next session.
@@ -163,7 +189,7 @@ func seen(names []string, after Environ) []shells.Seen {
 
 // write prints everything at once.
 func (r *run) write(changes []shells.Change, a *answer, held bool, seen []shells.Seen) {
-	check := a.watch.check(r.cache, r.pwd, held, a.until, a.dead, seen, r.now)
+	check := a.watch.check(r.cache, r.pwd, held, a.until, a.dead, seen, r.generation, r.now, r.p.Now())
 	// If this fails the shell is gone, or sees no last line and changes nothing.
 	_, _ = r.p.Stdout.Write(r.p.Shell.Render(shells.Update{Changes: changes, Check: check}))
 }

@@ -2,6 +2,7 @@ package hook
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ type watch struct {
 // spelling, by which a link that is turned elsewhere is noticed.
 func (w *watch) spell(path string) string {
 	if w.dir != "" && within(w.dir, path) {
-		return w.spelled + strings.TrimPrefix(path, w.dir)
+		return filepath.Join(w.spelled+"/", strings.TrimPrefix(path, w.dir))
 	}
 	return path
 }
@@ -49,25 +50,31 @@ func (w *watch) addNow(path string) {
 	w.add(path, err != nil)
 }
 
-// check makes the shell's check. Where one cannot be had, it is not armed and
-// the shell asks again at every prompt.
-func (w *watch) check(d *cache.Dir, pwd string, held bool, until, dead int64, seen []shells.Seen, now time.Time) shells.Check {
+// generation is the generation file as a prompt found it.
+type generation struct {
+	path  string // "" if there is none
+	mtime time.Time
+}
+
+// check makes the shell's check after a prompt that lasted from begin to end. Where
+// one cannot be had, it is not armed and the shell asks again at every prompt.
+func (w *watch) check(d *cache.Dir, pwd string, held bool, until, dead int64, seen []shells.Seen, g generation, begin, end time.Time) shells.Check {
 	check := shells.Check{Held: held, Until: until, Dead: dead, Absent: w.absent, Seen: seen}
-	generation, at, err := d.Generation(now)
+	if g.path == "" {
+		return check
+	}
+	stamp, err := d.Stamp(g.mtime)
 	if err != nil {
 		return check
 	}
-	stamp, err := d.Stamp(at)
-	if err != nil {
-		return check
-	}
-	check.Generation, check.GenerationTime = shells.File{Path: generation, Stamp: stamp}, at.Unix()
+	check.Generation, check.GenerationTime = shells.File{Path: g.path, Stamp: stamp}, g.mtime.Unix()
 	for _, path := range w.present {
 		info, err := os.Stat(path)
 		if err != nil {
 			return check
 		}
-		if age := now.Sub(info.ModTime()); age < raceWindow && age > -raceWindow {
+		// What was written meanwhile may not be what was read.
+		if at := info.ModTime(); at.After(begin.Add(-raceWindow)) && at.Before(end.Add(raceWindow)) {
 			return check
 		}
 		stamp, err := d.Stamp(info.ModTime())

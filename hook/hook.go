@@ -25,4 +25,5 @@ const (
 	DirVar     = "AMBIT_DIR"     // the directory of the loaded file
 	ExpiresVar = "AMBIT_EXPIRES" // when the credentials die, epoch seconds
 	storesVar  = "AMBIT_STORES"
+	trustVar   = "AMBIT_TRUST"
 )

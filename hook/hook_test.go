@@ -58,7 +58,10 @@ func resolve(dir string, args []string) int {
 	if d, err := cache.Open(places.Cache, os.Geteuid()); err == nil && record != nil {
 		if _, err := os.Stat(filepath.Join(dir, "diskfull")); err != nil {
 			_ = d.PutEntry(cache.EntryKey(e.Dir, record.Closure, env[storesVar]), e, time.Now(), env.Lookup)
-			_ = d.Touch(time.Now())
+			_, touch := os.Stat(filepath.Join(dir, "touch"))
+			if touch == nil || slices.Contains(args, "--detached") {
+				_ = d.Touch(time.Now())
+			}
 		}
 	}
 	_, _ = os.Stdout.Write(e.Encode())

@@ -43,8 +43,11 @@ type run struct {
 	session  *Session // nil: none
 	baseline Environ  // the environment without anything of ours
 	now      time.Time
-	waiting  context.Context // see patience
-	made     string          // the set of files that was written
+	// As it was before anything else was read: what is touched from then on is
+	// news at the next prompt.
+	generation generation
+	waiting    context.Context // see patience
+	made       string          // the set of files that was written
 }
 
 // answer is what a prompt comes to.
@@ -67,16 +70,21 @@ func Run(p Process) int {
 	r.places = NewPlaces(r.env, p.UID)
 	r.pwd = workingDir(r.env)
 	r.cache, _ = cache.Open(r.places.Cache, p.UID) // without one all is a miss
+	if path, mtime, err := r.cache.Generation(r.now); err == nil {
+		r.generation = generation{path, mtime}
+	}
 	var stale bool
 	r.settings, stale = LoadSettings(r.cache, r.places, p.UID)
 
-	var keyErr error
+	var keyErr, err error
 	if r.keys, keyErr = LoadKeys(r.places, p.UID); keyErr == nil {
-		var err error
-		if r.session, err = r.keys.OpenSession(r.env[StateVar]); err != nil {
-			r.say(warning("this shell's session cannot be read; what it had set stays"))
-			r.say(hint("open a new shell"))
-		}
+		r.session, err = r.keys.OpenSession(r.env[StateVar])
+	} else if state := r.env[StateVar]; state != "" && !isUnsealed(state) {
+		err = errSeal
+	}
+	if err != nil {
+		r.say(warning("this shell's session cannot be read; what it had set stays"))
+		r.say(hint("open a new shell"))
 	}
 	r.baseline = r.keys.Baseline(r.env, r.session)
 
@@ -131,13 +139,13 @@ func (r *run) decide(stale bool, keyErr error) (*answer, error) {
 	if len(a.say) > 0 {
 		a.session = &Session{State: Blocked}
 	}
+	if config := r.places.ConfigFile(); config != "" && (found.File != "" || len(found.Foreign) > 0) {
+		a.watch.addNow(config)
+	}
 	if found.File == "" {
 		return a, nil
 	}
 	a.watch.add(found.File, false)
-	if config := r.places.ConfigFile(); config != "" {
-		a.watch.addNow(config)
-	}
 	if keyErr != nil {
 		a.say = append(a.say, errorMessage("no session can be kept: "+keyErr.Error()))
 		return a, nil
@@ -168,6 +176,9 @@ func (r *run) decide(stale bool, keyErr error) (*answer, error) {
 				a.watch.addNow(l.Path)
 			}
 		}
+	}
+	if verdict != Allowed || record.Auto {
+		a.reads = append(a.reads, trustVar)
 	}
 	a.session = &Session{State: Blocked, Dir: found.Dir}
 	if verdict != Allowed {
@@ -214,7 +225,7 @@ func (r *run) trusts(dir string) bool {
 // canonical paths.
 func TrustedOf(env Environ) []string {
 	var out []string
-	for dir := range strings.SplitSeq(env["AMBIT_TRUST"], ":") {
+	for dir := range strings.SplitSeq(env[trustVar], ":") {
 		if strings.HasPrefix(dir, "/") {
 			if real, err := canonicalDir(dir); err == nil {
 				out = append(out, real)
