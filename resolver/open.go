@@ -224,26 +224,32 @@ func (ev *evaluator) openShape(e *expr) shape {
 		o.err = ev.intake(p, o, &o.result)
 	}
 	if o.err != nil {
-		ev.openFailed(e, p, o)
+		ev.openFailed(e, p, o.err)
 		return unknown
 	}
 	v := o.result.Value
 	return *valueShape(v)
 }
 
-// openFailed reports why an open failed, at the input at fault if it says.
-func (ev *evaluator) openFailed(e *expr, p *Provider, o *opened) {
+// openFailed reports why an open failed, at the inputs at fault if it says.
+func (ev *evaluator) openFailed(e *expr, p *Provider, err error) {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range many.Unwrap() {
+			ev.openFailed(e, p, one)
+		}
+		return
+	}
 	d := Diagnostic{Pos: e.env.at(e.call.line, e.call.col), Imports: e.env.imported()}
 	var open *OpenError
 	switch {
-	case errors.As(o.err, &open):
+	case errors.As(err, &open):
 		d.Summary, d.Hint, d.Kind = open.Summary, open.Hint, open.Kind
 		if len(open.Path) > 0 {
-			d.Pos = placeOf(e.call.arg, open.Path, false)
+			d.Pos = placeOf(e.call.arg, open.Path, open.Key)
 		}
-	case errors.Is(o.err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded):
 		d.Summary, d.Kind = "no answer in time", KindNetwork
-	case errors.Is(o.err, context.Canceled):
+	case errors.Is(err, context.Canceled):
 		d.Summary = "interrupted"
 	default:
 		// What a foreign error says may hold a secret.

@@ -16,7 +16,8 @@ type Provider struct {
 	Outputs *Schema // nil: unknown; check reports paths that it rules out
 
 	// Open must be safe for concurrent calls and honour ctx. An error that
-	// knows its hint or when to try again is an [*OpenError].
+	// knows its hint or when to try again is an [*OpenError]; several of them
+	// are joined by [errors.Join].
 	Open func(ctx context.Context, call *Call) (Opened, error)
 
 	// OwnCache is set by a provider that keeps what it opened by itself
@@ -72,6 +73,7 @@ type OpenError struct {
 	Summary string // lower case, no full stop, no secret
 	Hint    string
 	Path    []string // the input at fault, e.g. {"oidc", "token", "file"}, or nil
+	Key     bool     // it is the input's key that is at fault, not its value
 	Err     error
 }
 

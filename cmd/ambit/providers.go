@@ -14,6 +14,8 @@ import (
 func (a *ambit) providers() []*resolver.Provider {
 	return []*resolver.Provider{
 		aws.New(aws.Options{Cache: a.cacheDir, RunCommand: exec.Run}),
+		aws.Secrets(),
+		aws.Parameters(),
 		exec.Command(),
 	}
 }

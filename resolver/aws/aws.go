@@ -1,5 +1,7 @@
-// Package aws opens AWS credentials. [New] makes the provider aws-login; [WhoAmI]
-// asks AWS whom a set of keys speaks for. It is the only importer of the AWS SDK.
+// Package aws opens AWS credentials and what they give access to. [New] makes the
+// provider aws-login, [Secrets] and [Parameters] make aws-secrets and
+// aws-parameter-store; [WhoAmI] asks AWS whom a set of keys speaks for. It is the
+// only importer of the AWS SDK.
 //
 // A login is a chain of steps: a role that is assumed with the keys of a
 // profile, which is itself a role. Each step is kept in the cache under a hash
@@ -73,7 +75,17 @@ type opening struct {
 }
 
 func (p *provider) open(ctx context.Context, call *resolver.Call) (resolver.Opened, error) {
-	o := &opening{provider: p, call: call, limits: limitsOf(call.Patience), shared: map[string]*sharedProfile{}}
+	o := newOpening(p, call)
+	return o.within(ctx, "AWS credentials", o.run)
+}
+
+func newOpening(p *provider, call *resolver.Call) *opening {
+	return &opening{provider: p, call: call, limits: limitsOf(call.Patience), shared: map[string]*sharedProfile{}}
+}
+
+// within bounds an open by the patience of whoever waits. What says what is
+// opened, for the error.
+func (o *opening) within(ctx context.Context, what string, run func(context.Context) (resolver.Opened, error)) (resolver.Opened, error) {
 	type result struct {
 		opened resolver.Opened
 		err    error
@@ -83,7 +95,7 @@ func (p *provider) open(ctx context.Context, call *resolver.Call) (resolver.Open
 	defer cancel()
 	done := make(chan result, 1)
 	go func() {
-		opened, err := o.run(ctx)
+		opened, err := run(ctx)
 		done <- result{opened, err}
 	}()
 	select {
@@ -105,7 +117,7 @@ func (p *provider) open(ctx context.Context, call *resolver.Call) (resolver.Open
 	}
 	return resolver.Opened{}, &resolver.OpenError{
 		Kind: resolver.KindNetwork, Err: context.DeadlineExceeded,
-		Summary: fmt.Sprintf("AWS credentials did not come within %s", brief(o.limits.total)),
+		Summary: fmt.Sprintf("%s did not come within %s", what, brief(o.limits.total)),
 		Hint:    "check the network and the name server",
 	}
 }

@@ -188,6 +188,8 @@ func value(v any) resolver.Value {
 		return resolver.Value{Kind: resolver.String, Text: v}
 	case int:
 		return resolver.Value{Kind: resolver.Number, Text: fmt.Sprint(v)}
+	case bool:
+		return resolver.Value{Kind: resolver.Bool, Bool: v}
 	case resolver.Value:
 		return v
 	}

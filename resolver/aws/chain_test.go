@@ -536,6 +536,22 @@ func TestGitHubActions(t *testing.T) {
 // TestMoto asks a second server that nobody here wrote.
 func TestMoto(t *testing.T) {
 	t.Parallel()
+	w := newWorld(t)
+	w.withMoto()
+	w.env["AWS_ACCESS_KEY_ID"], w.env["AWS_SECRET_ACCESS_KEY"] = "test", "test"
+	w.write("token", "token")
+	for _, in := range []obj{oidc(obj{"file": "token"}), assume(nil)} {
+		o := w.mustOpen(in, call{})
+		if !strings.HasPrefix(o.Credential.ARN, "arn:aws:sts::123456789012:assumed-role/dev/") || o.Credential.Account != "123456789012" {
+			t.Errorf("%+v", o.Credential)
+		}
+	}
+}
+
+// withMoto starts a moto_server and makes it the endpoint of all services.
+func (w *world) withMoto() {
+	t := w.t
+	t.Helper()
 	moto, err := exec.LookPath("moto_server")
 	if err != nil {
 		if os.Getenv("AMBIT_TEST_REQUIRE") == "all" {
@@ -543,32 +559,22 @@ func TestMoto(t *testing.T) {
 		}
 		t.Skip("moto_server is not installed: only our own server was asked")
 	}
-	w := newWorld(t)
 	port := freePort(t)
 	cmd := exec.Command(moto, "-p", port)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	endpoint := "http://127.0.0.1:" + port
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	delete(w.env, "AWS_ENDPOINT_URL_STS")
+	w.env["AWS_ENDPOINT_URL"] = "http://127.0.0.1:" + port
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if resp, err := http.Get(endpoint + "/moto-api/data.json"); err == nil {
+		if resp, err := http.Get(w.env["AWS_ENDPOINT_URL"] + "/moto-api/data.json"); err == nil {
 			resp.Body.Close()
 			break
 		}
 		if time.Now().After(deadline) {
 			t.Fatal("moto_server does not answer")
-		}
-	}
-	delete(w.env, "AWS_ENDPOINT_URL_STS")
-	w.env["AWS_ENDPOINT_URL"] = endpoint
-	w.env["AWS_ACCESS_KEY_ID"], w.env["AWS_SECRET_ACCESS_KEY"] = "test", "test"
-	w.write("token", "token")
-	for _, in := range []obj{oidc(obj{"file": "token"}), assume(nil)} {
-		o := w.mustOpen(in, call{})
-		if !strings.HasPrefix(o.Credential.ARN, "arn:aws:sts::123456789012:assumed-role/dev/") || o.Credential.Account != "123456789012" {
-			t.Errorf("%+v", o.Credential)
 		}
 	}
 }

@@ -15,16 +15,21 @@ import (
 
 var validRegion = regexp.MustCompile(`^` + regionPattern + `$`)
 
-// place is where STS is asked: a region and, if one is configured, an endpoint
-// that replaces AWS's own.
+// place is where a service is asked: a region and, if one is configured, an
+// endpoint that replaces AWS's own.
 type place struct {
 	region, endpoint string
 	fips, dualStack  bool
 }
 
-// placeFor follows the input, the environment, the profile and at last the
-// role's partition.
+// placeFor is where STS is asked: by the input, the environment, the profile and
+// at last the role's partition.
 func (o *opening) placeFor(profile *config.SharedConfig, arn string) (place, error) {
+	return o.placeOf("STS", profile, arn)
+}
+
+// placeOf is where a service is asked, which is named as the SDK names it.
+func (o *opening) placeOf(service string, profile *config.SharedConfig, arn string) (place, error) {
 	var p place
 	p.region = o.region
 	from := "the input region"
@@ -45,7 +50,7 @@ func (o *opening) placeFor(profile *config.SharedConfig, arn string) (place, err
 		return place{}, &resolver.OpenError{Summary: fmt.Sprintf("%s is not the name of a region: %q", from, clip(p.region, 40)),
 			Hint: "write it like eu-central-1"}
 	}
-	endpoint, err := endpointFor(o.call.Env, profile, "STS")
+	endpoint, err := endpointFor(o.call.Env, profile, service)
 	if err != nil {
 		return place{}, err
 	}
@@ -89,7 +94,8 @@ func endpointFor(env *resolver.Baseline, profile *config.SharedConfig, service s
 		}
 		return value, nil
 	}
-	for _, name := range []string{"AWS_ENDPOINT_URL_" + service, "AWS_ENDPOINT_URL"} {
+	variable := "AWS_ENDPOINT_URL_" + strings.ReplaceAll(strings.ToUpper(service), " ", "_")
+	for _, name := range []string{variable, "AWS_ENDPOINT_URL"} {
 		if value, _ := env.Lookup(name); value != "" {
 			return valid(value, name)
 		}

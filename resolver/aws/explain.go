@@ -33,6 +33,8 @@ type trouble struct {
 	region  string
 	source  string // of the keys that signed, or ""
 	web     bool   // asked with an OIDC token
+	action  string // that a policy has to permit, such as secretsmanager:GetSecretValue, or ""
+	list    string // the command that shows what there is, or ""
 	secrets []secret.Text
 }
 
@@ -109,6 +111,8 @@ func (t trouble) hint(code, message string) string {
 		case t.role != "":
 			return fmt.Sprintf("role %q does not exist, or it or %s does not permit it: aws iam get-role --role-name %s --query Role.AssumeRolePolicyDocument",
 				roleName(t.role), source, roleName(t.role))
+		case t.action != "":
+			return fmt.Sprintf("%s needs the permission %s, and kms:Decrypt for a key of your own", source, t.action)
 		}
 		return "ask an administrator for the permission"
 	case "ExpiredToken", "ExpiredTokenException":
@@ -120,13 +124,15 @@ func (t trouble) hint(code, message string) string {
 		return "check the token's issuer and audience: aws iam list-open-id-connect-providers"
 	case "InvalidClientTokenId", "UnrecognizedClientException":
 		return fmt.Sprintf("%s: the access key is unknown, switched off, or lacks its session token", source)
-	case "SignatureDoesNotMatch", "RequestTimeTooSkewed":
+	case "SignatureDoesNotMatch", "InvalidSignatureException", "RequestTimeTooSkewed":
 		if strings.HasPrefix(message, "Signature expired") || strings.HasPrefix(message, "Signature not yet current") {
 			return "set this machine's clock: sudo timedatectl set-ntp true"
 		}
 		return fmt.Sprintf("%s: the secret access key does not belong to the access key id", source)
 	case "IncompleteSignature":
 		return fmt.Sprintf("%s: enter the keys again, without spaces or quotes", source)
+	case "ResourceNotFoundException", "ParameterNotFound", "ParameterVersionNotFound":
+		return t.list
 	case "RegionDisabledException":
 		return fmt.Sprintf("aws account enable-region --region-name %s, or choose another region", t.region)
 	case "MalformedPolicyDocument", "MalformedPolicyDocumentException":

@@ -86,3 +86,26 @@ var outputs = object([]string{"accessKeyId", "secretAccessKey"}, map[string]*res
 	"sessionToken":    {Types: []string{"string"}, Secret: true},
 	"expiration":      str(),
 })
+
+// getInputs are the inputs of a provider that reads several things of a service.
+func getInputs(item *resolver.Schema) *resolver.Schema {
+	return object([]string{"region", "login", "get"}, map[string]*resolver.Schema{
+		"region": region, "login": login, "get": {Types: []string{"object"}, Additional: item, MinKeys: 1},
+	})
+}
+
+var (
+	secretsInputs = getInputs(object([]string{"secretId"}, map[string]*resolver.Schema{
+		"secretId": nonEmpty, "versionId": nonEmpty, "versionStage": nonEmpty,
+	}))
+	secretsOutputs = &resolver.Schema{
+		Types: []string{"object"}, Additional: &resolver.Schema{Types: []string{"string"}, Secret: true},
+	}
+
+	parametersInputs = getInputs(object([]string{"name"}, map[string]*resolver.Schema{
+		"name": nonEmpty, "decrypt": {Types: []string{"boolean"}},
+	}))
+	parametersOutputs = &resolver.Schema{
+		Types: []string{"object"}, Additional: &resolver.Schema{Types: []string{"string", "array"}, Items: str(), Secret: true},
+	}
+)
