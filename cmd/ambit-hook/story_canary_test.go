@@ -18,6 +18,7 @@ import (
 // a secret is in the cache and nowhere else: in no other file, no state, no message,
 // no history and no argument of any program. Scenario 46.
 func TestCanary(t *testing.T) {
+	t.Parallel()
 	inShells(t, func(t *testing.T, sh shell) {
 		t.Parallel()
 		h := newHouse(t)
@@ -37,7 +38,7 @@ func TestCanary(t *testing.T) {
 `+more)
 		}
 		define("")
-		h.project("home/shop", "environment: shop/dev\n")
+		h.project("home/shop", "description: a new one\nenvironment: shop/dev\n")
 		tm := h.open(sh)
 		watching := h.watchArguments(canaries)
 
@@ -135,6 +136,11 @@ func TestCanary(t *testing.T) {
 func (h *house) watchArguments(texts []string) (stop func() []string) {
 	var group sync.WaitGroup
 	done := make(chan struct{})
+	end := sync.OnceFunc(func() {
+		close(done)
+		group.Wait()
+	})
+	h.t.Cleanup(end)
 	var found []string
 	looks := 0
 	group.Go(func() {
@@ -155,13 +161,12 @@ func (h *house) watchArguments(texts []string) (stop func() []string) {
 			select {
 			case <-done:
 				return
-			case <-time.After(2 * time.Millisecond):
+			case <-time.After(5 * time.Millisecond):
 			}
 		}
 	})
 	return func() []string {
-		close(done)
-		group.Wait()
+		end()
 		if looks < 50 {
 			h.t.Errorf("the arguments were looked at %d times only", looks)
 		}

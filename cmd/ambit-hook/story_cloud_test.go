@@ -101,6 +101,7 @@ func (h *house) left(within time.Duration, but ...int) {
 
 // The issue of this program in one story, against moto and the real AWS CLI.
 func TestTranscript(t *testing.T) {
+	t.Parallel()
 	need(t, "aws")
 	endpoint := startMoto(t)
 	inShells(t, func(t *testing.T, sh shell) {
@@ -158,6 +159,7 @@ func TestTranscript(t *testing.T) {
 // A role's login sets a family of variables, and unsets what must not stand beside
 // them.
 func TestCredentialFamily(t *testing.T) {
+	t.Parallel()
 	inShells(t, func(t *testing.T, sh shell) {
 		t.Parallel()
 		h := newHouse(t)

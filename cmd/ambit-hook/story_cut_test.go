@@ -58,6 +58,7 @@ func environText(env map[string]string) string {
 // TestCutAtEveryByte: a binary that is killed while it writes changes nothing,
 // wherever it was cut and although its status is 0.
 func TestCutAtEveryByte(t *testing.T) {
+	t.Parallel()
 	inShells(t, func(t *testing.T, sh shell) {
 		t.Parallel()
 		h := newHouse(t)

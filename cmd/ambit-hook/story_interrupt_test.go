@@ -10,6 +10,7 @@ import (
 
 // TestInterrupt: Ctrl-C while an environment is resolved. Scenario 36.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	inShells(t, func(t *testing.T, sh shell) {
 		t.Parallel()
 		h := newHouse(t)
@@ -70,6 +71,7 @@ func TestInterrupt(t *testing.T) {
 // From one environment into another that does not come: the old one does not
 // pretend to be the new one's, and nothing is lost.
 func TestInterruptedSwitch(t *testing.T) {
+	t.Parallel()
 	inShells(t, func(t *testing.T, sh shell) {
 		t.Parallel()
 		h := newHouse(t)
@@ -97,6 +99,7 @@ func TestInterruptedSwitch(t *testing.T) {
 // A terminal that is closed while an environment is resolved leaves nothing that
 // still runs.
 func TestTerminalClosed(t *testing.T) {
+	t.Parallel()
 	inShells(t, func(t *testing.T, sh shell) {
 		t.Parallel()
 		h := newHouse(t)

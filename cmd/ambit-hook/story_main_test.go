@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -64,6 +65,12 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	if err := copySelf(filepath.Join(dir, "dumpenv")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	// The stories wait most of the time, and not for the processor.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -20,6 +20,7 @@ var scenarios = slices.Concat(loadScenarios, pathScenarios, valueScenarios, edit
 var elsewhere = []int{24, 29, 30}
 
 func TestScenarios(t *testing.T) {
+	t.Parallel()
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			inShells(t, func(t *testing.T, sh shell) {
