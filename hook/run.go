@@ -242,7 +242,7 @@ func (r *run) blocked(a *answer, found Found, v Verdict) []cache.Message {
 	}
 	if _, err := safefile.Read(found.File); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		// No shell sees when its owner makes it readable.
-		a.watch.doubtful = true
+		a.watch.doubtful = errors.Is(err, fs.ErrPermission)
 		text := err.Error()
 		if path := (*fs.PathError)(nil); errors.As(err, &path) {
 			text = path.Err.Error()

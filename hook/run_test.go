@@ -496,10 +496,12 @@ func TestUnusableFile(t *testing.T) {
 		dir := s.project("shop", "a")
 		must(t, os.Remove(filepath.Join(dir, FileName)))
 		must(t, c.spoil(filepath.Join(dir, FileName)))
+		old := s.now.Add(-time.Hour)
+		must(t, os.Chtimes(filepath.Join(dir, FileName), old, old))
 		wantLines(t, name, s.prompt(dir), "ambit: error: .envrc.yaml cannot be used: "+c.want,
 			"ambit: hint: it has to be a readable, regular file of at most 1 MiB")
 		wantLines(t, name+", again", s.prompt(dir))
-		if s.armed() || s.calls() != 0 {
+		if !s.armed() || s.calls() != 0 {
 			t.Errorf("%s: armed %v, %d calls", name, s.armed(), s.calls())
 		}
 	}
