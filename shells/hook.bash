@@ -115,6 +115,8 @@ __ambit_apply() {
   __ambit_o=$("${__ambit_bin[@]}" bash </dev/null) || __ambit_o=''
   [[ $__ambit_o == *$'\n#ambit:ok' ]] || \builtin return 0
   \builtin eval "${__ambit_o%$'\n#ambit:ok'}"
+  # one that is read-only is not tried again
+  __ambit_held=${AMBIT_STATE:+x}
   __ambit_guard
 }
 

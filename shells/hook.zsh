@@ -103,6 +103,8 @@ __ambit_run() {
   __ambit_o="$("${__ambit_bin[@]}" zsh </dev/null)" || __ambit_o=''
   [[ $__ambit_o == *$'\n#ambit:ok' ]] || \builtin return 0
   \builtin eval "${__ambit_o%$'\n#ambit:ok'}"
+  # one that is read-only is not tried again
+  __ambit_held=${AMBIT_STATE:+x}
   \builtin return 0
 }
 

@@ -100,6 +100,31 @@ func TestReadonlyPromptCommandWarnsOnce(t *testing.T) {
 	}
 }
 
+// Where the session cannot be kept, what was loaded is not loaded again at every
+// prompt.
+func TestReadonlyStateIsNotTriedAgain(t *testing.T) {
+	for _, s := range []Shell{Bash, Zsh} {
+		t.Run(string(s), func(t *testing.T) {
+			t.Parallel()
+			for _, state := range []string{"", "=x"} {
+				term := openTerminal(t, s, "", "readonly AMBIT_STATE"+state)
+				p := newProject(t)
+				p.check.Held = state == ""
+				term.fake.answer(t, s.Render(Update{Changes: []Change{{Name: "AMBIT_STATE", Value: "sealed", Unset: state != ""}, {Name: "A", Value: "1"}}, Check: p.check}), 0)
+				term.run("cd " + s.Quote(p.dir))
+				n := term.fake.calls(t)
+				term.run("true")
+				if again := term.fake.calls(t); again != n || n == 0 {
+					t.Errorf("readonly AMBIT_STATE%s: ran %d times, then %d", state, n, again)
+				}
+				if got := term.environment()["A"]; got != "1" {
+					t.Errorf("readonly AMBIT_STATE%s: the rest is not applied", state)
+				}
+			}
+		})
+	}
+}
+
 func TestHookInstallsOnceAndFirst(t *testing.T) {
 	each(t, func(t *testing.T, s Shell) {
 		f := newFake(t)
