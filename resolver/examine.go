@@ -26,7 +26,19 @@ func (p *Program) Check(ctx context.Context, opt Options) []Diagnostic {
 // merged result, with everything in it opened. With an error among the
 // diagnostics the value is unknown.
 func (p *Program) Open(ctx context.Context, opt Options, path string) (Value, []Diagnostic) {
-	ev := newEvaluator(ctx, p, opt, modeEvaluate)
+	return p.value(newEvaluator(ctx, p, opt, modeEvaluate), path)
+}
+
+// Inspect computes one value as Open does, and opens and runs nothing: what
+// would be opened is unknown. So are the secrets that are kept encrypted, unless
+// they are to be decrypted.
+func (p *Program) Inspect(ctx context.Context, opt Options, path string, decrypt bool) (Value, []Diagnostic) {
+	ev := newEvaluator(ctx, p, opt, modeCheck)
+	ev.decrypts = decrypt
+	return p.value(ev, path)
+}
+
+func (p *Program) value(ev *evaluator, path string) (Value, []Diagnostic) {
 	ev.diags = append(ev.diags, p.diags...)
 	unknown := Value{Unknown: true}
 	if hasErrors(ev.diags) {
