@@ -18,6 +18,7 @@ type dotenvFile struct {
 	env         *environment // that named it first
 	order       int
 	chain       []Position
+	src         []byte // as parsed
 	assignments []assignment
 	failed      bool
 }
@@ -83,13 +84,30 @@ func dotenvFault(b []byte, pos syntax.Pos, summary, hint string) *fault {
 	return &fault{line: max(line, 1), col: max(col, 1), summary: summary, hint: hint}
 }
 
-// parse reads assignments and refuses whatever a shell would run.
-func (f *dotenvFile) parse(b []byte) *fault {
-	b = bytes.TrimPrefix(b, bom)
-	if i := bytes.IndexByte(b, 0); i >= 0 {
-		return &fault{line: 1 + bytes.Count(b[:i], []byte("\n")), col: 1, summary: "the dotenv file contains a NUL"}
+// parse reads the assignments of a file whose variables are to be exported.
+func (f *dotenvFile) parse(b []byte) (bad *fault) {
+	f.src = dotenvText(b)
+	if f.assignments, bad = parseDotenv(f.src); bad != nil {
+		return bad
 	}
-	b = bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n"))
+	for _, a := range f.assignments {
+		if Forbidden(a.name) {
+			return &fault{line: a.line, col: a.col, summary: fmt.Sprintf("the variable %q cannot be set", a.name)}
+		}
+	}
+	return nil
+}
+
+// dotenvText is a file without what editors add.
+func dotenvText(b []byte) []byte {
+	return bytes.ReplaceAll(bytes.TrimPrefix(b, bom), []byte("\r\n"), []byte("\n"))
+}
+
+// parseDotenv reads assignments and refuses whatever a shell would run.
+func parseDotenv(b []byte) (assignments []assignment, bad *fault) {
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		return nil, &fault{line: 1 + bytes.Count(b[:i], []byte("\n")), col: 1, summary: "the dotenv file contains a NUL"}
+	}
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(bytes.NewReader(b), "")
 	if err != nil {
 		var parse syntax.ParseError
@@ -98,9 +116,9 @@ func (f *dotenvFile) parse(b []byte) *fault {
 			if strings.Contains(parse.Text, "without closing quote") || strings.Contains(parse.Text, "reached EOF") {
 				summary, hint = "the quote is not closed", ""
 			}
-			return dotenvFault(b, parse.Pos, summary, hint)
+			return nil, dotenvFault(b, parse.Pos, summary, hint)
 		}
-		return &fault{line: 1, col: 1, summary: "the dotenv file cannot be read"}
+		return nil, &fault{line: 1, col: 1, summary: "the dotenv file cannot be read"}
 	}
 	lastLine := uint(0)
 	for _, stmt := range file.Stmts {
@@ -116,15 +134,17 @@ func (f *dotenvFile) parse(b []byte) *fault {
 			if bad.Pos() == stmt.Pos() {
 				hint = "write NAME=VALUE"
 			}
-			return dotenvFault(b, bad.Pos(), "this is not a dotenv assignment", hint)
+			return nil, dotenvFault(b, bad.Pos(), "this is not a dotenv assignment", hint)
 		}
 		a := assigns[0]
 		lastLine = stmt.End().Line()
-		if fault := f.assign(b, a); fault != nil {
-			return fault
+		assigned, fault := assign(b, a)
+		if fault != nil {
+			return nil, fault
 		}
+		assignments = append(assignments, assigned)
 	}
-	return nil
+	return assignments, nil
 }
 
 // assignsOf returns the assignments of a statement, or the node that makes it
@@ -165,21 +185,17 @@ type operator struct{ pos syntax.Pos }
 func (o operator) Pos() syntax.Pos { return o.pos }
 func (o operator) End() syntax.Pos { return o.pos }
 
-func (f *dotenvFile) assign(b []byte, a *syntax.Assign) *fault {
-	switch {
-	case a.Naked || a.Name == nil || a.Index != nil || a.Array != nil || a.Append:
-		return dotenvFault(b, a.Pos(), "this is not a dotenv assignment", "write NAME=VALUE")
-	case Forbidden(a.Name.Value):
-		return dotenvFault(b, a.Pos(), fmt.Sprintf("the variable %q cannot be set", a.Name.Value), "")
+func assign(b []byte, a *syntax.Assign) (assignment, *fault) {
+	if a.Naked || a.Name == nil || a.Index != nil || a.Array != nil || a.Append {
+		return assignment{}, dotenvFault(b, a.Pos(), "this is not a dotenv assignment", "write NAME=VALUE")
 	}
 	if a.Value != nil {
 		if bad := foreignPart(a.Value.Parts); bad != nil {
-			return dotenvFault(b, bad.Pos(), "a shell would run or expand this", quoteValue)
+			return assignment{}, dotenvFault(b, bad.Pos(), "a shell would run or expand this", quoteValue)
 		}
 	}
 	at := dotenvFault(b, a.Pos(), "", "")
-	f.assignments = append(f.assignments, assignment{a.Name.Value, a.Value, at.line, at.col})
-	return nil
+	return assignment{a.Name.Value, a.Value, at.line, at.col}, nil
 }
 
 // foreignPart returns the first part that the dialect does not have.
@@ -227,7 +243,10 @@ func (ev *evaluator) dotenvValue(env *environment, f *dotenvFile) *Value {
 	if v := ev.dotenv[f]; v != nil {
 		return v
 	}
-	x := expansion{ev: ev, file: f, vars: map[string]string{}}
+	x := expansion{src: f.src, vars: map[string]string{}, lookup: ev.opt.Env.Lookup,
+		say: func(severity Severity, line, col int, summary string) {
+			ev.diags = append(ev.diags, Diagnostic{Severity: severity, Pos: Position{f.path, line, col}, Summary: summary, Imports: f.chain})
+		}}
 	variables := map[string]Value{}
 	for _, a := range f.assignments {
 		v := Value{Kind: String, Secret: true, Pos: Position{f.path, a.line, a.col}}
@@ -250,10 +269,11 @@ func (ev *evaluator) dotenvValue(env *environment, f *dotenvFile) *Value {
 
 // expansion expands the words of a dotenv file.
 type expansion struct {
-	ev   *evaluator
-	file *dotenvFile
-	vars map[string]string
-	size int
+	src    []byte
+	vars   map[string]string // assigned so far
+	lookup func(name string) (string, bool)
+	say    func(severity Severity, line, col int, summary string)
+	size   int
 }
 
 func (x *expansion) word(w *syntax.Word) (string, bool) {
@@ -288,7 +308,7 @@ func (x *expansion) parts(parts []syntax.WordPart, quoted bool) (string, bool) {
 		}
 		b.WriteString(text)
 		if x.size += len(text); x.size > maxAllComputed || b.Len() > maxComputed {
-			x.report(part.Pos(), Error, "the computed value is larger than 1 MiB", "")
+			x.report(part.Pos(), Error, "the computed value is larger than 1 MiB")
 			return "", false
 		}
 	}
@@ -329,11 +349,11 @@ func (x *expansion) param(p *syntax.ParamExp, quoted bool) (string, bool) {
 	name := p.Param.Value
 	value, set := x.vars[name]
 	if !set {
-		value, set = x.ev.opt.Env.Lookup(name)
+		value, set = x.lookup(name)
 	}
 	if p.Exp == nil {
 		if !set {
-			x.report(p.Pos(), Warning, fmt.Sprintf("%q is not set", name), "")
+			x.report(p.Pos(), Warning, fmt.Sprintf("%q is not set", name))
 		}
 		return value, true
 	}
@@ -364,15 +384,14 @@ func (x *expansion) param(p *syntax.ParamExp, quoted bool) (string, bool) {
 		return other()
 	case syntax.ErrorUnsetOrNull:
 		if value == "" {
-			x.report(p.Pos(), Error, fmt.Sprintf("%q is not set or empty", name), "")
+			x.report(p.Pos(), Error, fmt.Sprintf("%q is not set or empty", name))
 			return "", false
 		}
 	}
 	return value, true
 }
 
-func (x *expansion) report(pos syntax.Pos, severity Severity, summary, hint string) {
-	x.ev.diags = append(x.ev.diags, Diagnostic{Severity: severity,
-		Pos:     Position{x.file.path, int(pos.Line()), int(pos.Col())},
-		Summary: summary, Hint: hint, Imports: x.file.chain})
+func (x *expansion) report(pos syntax.Pos, severity Severity, summary string) {
+	at := dotenvFault(x.src, pos, "", "")
+	x.say(severity, at.line, at.col, summary)
 }

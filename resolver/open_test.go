@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -170,6 +171,7 @@ type keeper struct {
 	at    time.Time
 	env   []string
 	fails bool
+	fail  func(call *resolver.Call) (resolver.Opened, error)
 	n     int
 	open  func(call *resolver.Call) resolver.Opened
 }
@@ -188,6 +190,9 @@ func (k *keeper) evaluate(inputs string, patience resolver.Patience, fresh bool)
 	k.t.Helper()
 	providers, _ := provider(func(_ context.Context, call *resolver.Call) (resolver.Opened, error) {
 		k.n++
+		if k.fail != nil {
+			return k.fail(call)
+		}
 		if k.fails {
 			return resolver.Opened{}, &resolver.OpenError{Summary: "no"}
 		}
@@ -279,6 +284,103 @@ func TestKeptByWhatWasRead(t *testing.T) {
 	r, _ := k.evaluate("{}", resolver.AtPrompt, false)
 	if k.n != 3 || len(r.Watched) != 2 || r.Watched[1].Path != file || len(r.Reads) != 1 || r.Reads[0].Name != "READ" {
 		t.Errorf("%d opens, watched %+v, read %+v", k.n, r.Watched, r.Reads)
+	}
+}
+
+// That an open failed is remembered for all who ask for the same, for a while.
+func TestKeptFailures(t *testing.T) {
+	k := newKeeper(t)
+	kind, files := resolver.KindNetwork, []string(nil)
+	k.fail = func(call *resolver.Call) (resolver.Opened, error) {
+		call.Env.Lookup("READ")
+		return resolver.Opened{Files: files}, errors.Join(
+			&resolver.OpenError{Kind: kind, Summary: "no a", Hint: "do", Path: []string{"a"}},
+			&resolver.OpenError{Kind: kind, Summary: "no b", Path: []string{"b"}, Key: true})
+	}
+	const inputs = "{ a: 1, b: 2 }"
+	fails := func(n int, patience resolver.Patience, fresh bool) {
+		t.Helper()
+		r, diags := k.evaluate(inputs, patience, fresh)
+		want := "error: /p/.envrc.yaml:3:49: p: no a\nhint: do\nerror: /p/.envrc.yaml:3:52: p: no b\n"
+		if got := printed(diags); r != nil || got != want || diags[0].Kind != kind {
+			t.Fatalf("got %v\n%s", r, got)
+		}
+		if k.n != n {
+			t.Fatalf("%d opens, want %d", k.n, n)
+		}
+	}
+	fails(1, resolver.AtPrompt, false)
+	fails(1, resolver.AtPrompt, false)
+	fails(1, resolver.Detached, false)
+	fails(2, resolver.Person, false) // who asks is not put off
+	fails(3, resolver.AtPrompt, true)
+	fails(3, resolver.AtPrompt, false)
+	k.at = k.at.Add(3 * time.Minute) // 30 s, doubled twice
+	fails(4, resolver.AtPrompt, false)
+	for range 5 {
+		k.at = k.at.Add(331 * time.Second) // never more than 5 min
+		fails(k.n+1, resolver.AtPrompt, false)
+	}
+	n := k.n
+	k.env = []string{"READ=1"} // what it read has changed
+	fails(n+1, resolver.AtPrompt, false)
+
+	kind = resolver.KindRefused
+	file := filepath.Join(t.TempDir(), "f")
+	files = []string{file}
+	fails(n+2, resolver.AtPrompt, true)
+	k.at = k.at.Add(4 * time.Minute)
+	fails(n+2, resolver.AtPrompt, false)
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fails(n+3, resolver.AtPrompt, false)
+	k.at = k.at.Add(331 * time.Second)
+	k.fail = nil
+	k.want(n+4, inputs, resolver.AtPrompt)
+	k.want(n+4, inputs, resolver.Person)
+
+	// The old value serves while opening again fails, and is not asked for all
+	// the time.
+	k.fail = func(*resolver.Call) (resolver.Opened, error) {
+		return resolver.Opened{}, &resolver.OpenError{Kind: resolver.KindNetwork, Summary: "no"}
+	}
+	k.at = k.at.Add(2 * time.Hour)
+	r, diags := k.evaluate(inputs, resolver.Detached, false)
+	if r == nil || len(diags) > 0 || len(r.Notices) != 1 || k.n != n+5 || !r.RefreshAt.After(k.at) {
+		t.Fatalf("%d opens, %+v, %s", k.n, r, printed(diags))
+	}
+	if r, _ = k.evaluate(inputs, resolver.Detached, false); r == nil || k.n != n+5 {
+		t.Fatalf("%d opens, %+v", k.n, r)
+	}
+	k.at = k.at.Add(25 * time.Hour)
+	if r, _ = k.evaluate(inputs, resolver.AtPrompt, false); r != nil {
+		t.Fatalf("served after a day: %+v", r)
+	}
+}
+
+// Many that come together fail together: one of them asks.
+func TestKeptFailureIsShared(t *testing.T) {
+	k := newKeeper(t)
+	var n atomic.Int32
+	var wait sync.WaitGroup
+	for range 20 {
+		wait.Go(func() {
+			providers := map[string]*resolver.Provider{"p": {Name: "p", Inputs: &resolver.Schema{Open: true},
+				Open: func(context.Context, *resolver.Call) (resolver.Opened, error) {
+					n.Add(1)
+					time.Sleep(100 * time.Millisecond)
+					return resolver.Opened{}, &resolver.OpenError{Kind: resolver.KindRefused, Summary: "no"}
+				}}}
+			m := define("", 1, func(int) string { return "{ fn::open::p: {} }" })
+			if r, diags := evaluate(t, context.Background(), m, resolver.Options{Providers: providers, Cache: k.cache, Now: time.Now}); r != nil || len(diags) != 1 || diags[0].Summary != "p: no" {
+				t.Errorf("got %+v, %s", r, printed(diags))
+			}
+		})
+	}
+	wait.Wait()
+	if n.Load() != 1 {
+		t.Errorf("%d opens", n.Load())
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"ambit/resolver"
 	"ambit/resolver/cache"
+	"ambit/resolver/local"
 )
 
 // testProviders stand in for the real ones:
@@ -17,7 +18,10 @@ import (
 //	fail       {say}              fails
 //	command    {…}                "output", nothing is run
 //	aws-login  as the real one's oidc, nothing is called
+//
+// env, file and dotenv are the real ones: they only look at the case's folder.
 var testProviders = map[string]*resolver.Provider{
+	"env": local.Env(), "file": local.File(), "dotenv": local.Dotenv(),
 	"echo": {
 		Name: "echo", Inputs: object("value"), Local: true,
 		Open: func(_ context.Context, c *resolver.Call) (resolver.Opened, error) {

@@ -37,12 +37,12 @@ const importMap = `
 	< resolver;
 
 	resolver
-	< resolver/store, resolver/aws, resolver/exec;
+	< resolver/store, resolver/aws, resolver/exec, resolver/local;
 
 	resolver/aws/awstest
 	< resolver/aws/awstest/fakeaws;
 
-	hook, resolver/store, resolver/aws, resolver/exec
+	hook, resolver/store, resolver/aws, resolver/exec, resolver/local
 	< cmd/ambit;
 `
 

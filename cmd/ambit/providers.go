@@ -8,6 +8,7 @@ import (
 	"ambit/resolver"
 	"ambit/resolver/aws"
 	"ambit/resolver/exec"
+	"ambit/resolver/local"
 )
 
 // providers are the ones that every definition can open.
@@ -17,6 +18,9 @@ func (a *ambit) providers() []*resolver.Provider {
 		aws.Secrets(),
 		aws.Parameters(),
 		exec.Command(),
+		local.Env(),
+		local.File(),
+		local.Dotenv(),
 	}
 }
 

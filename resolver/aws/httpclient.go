@@ -205,7 +205,7 @@ func (b *body) Read(p []byte) (int, error) {
 		a.err = errTooLarge
 		return 0, errTooLarge
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && err != io.EOF && a.err == nil {
 		a.err = err
 	}
 	return n, err

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"ambit/resolver"
@@ -93,11 +92,11 @@ func (o *opening) obtain(ctx context.Context, s *step) (kept, error) {
 		if seen.alive != nil && (now.Unix() < seen.alive.refreshAt || o.call.Patience == resolver.AtPrompt) {
 			return *seen.alive, nil
 		}
-		if seen.failure != nil && !o.due(seen.failure, now) {
+		if seen.failure != nil && !o.call.Patience.Due(seen.failure, now) {
 			if seen.alive != nil {
 				return *seen.alive, nil
 			}
-			return kept{}, rememberedError(seen.failure)
+			return kept{}, resolver.RememberedError(seen.failure)
 		}
 	}
 
@@ -110,7 +109,7 @@ func (o *opening) obtain(ctx context.Context, s *step) (kept, error) {
 			return false
 		}
 		fresh := theirs.alive != nil && (seen.raw == nil || theirs.raw.Acquired > seen.raw.Acquired || !theirs.last.same(seen.last))
-		return fresh || theirs.failure != nil && !due(theirs.failure, now)
+		return fresh || theirs.failure != nil && !resolver.AtPrompt.Due(theirs.failure, now)
 	}
 	var unlock cache.Unlock
 	if seen.alive != nil && !o.call.Fresh {
@@ -140,7 +139,7 @@ func (o *opening) obtain(ctx context.Context, s *step) (kept, error) {
 		if theirs.alive != nil {
 			return *theirs.alive, nil
 		}
-		return kept{}, rememberedError(theirs.failure)
+		return kept{}, resolver.RememberedError(theirs.failure)
 	}
 	defer unlock()
 
@@ -200,7 +199,7 @@ func (o *opening) keep(s *step, k keys, skew time.Duration, before found) (kept,
 // failed remembers a failure and falls back to keys that still serve.
 func (o *opening) failed(s *step, before found, err error) (kept, error) {
 	now := o.call.Now()
-	failure := failureOf(err, before.failure, now)
+	failure := resolver.FailureOf(err, before.failure, now)
 	alive := before.alive
 	if failure != nil {
 		put := &cache.Opened{Failure: failure, Acquired: now.Unix()}
@@ -228,69 +227,6 @@ func (o *opening) failed(s *step, before found, err error) (kept, error) {
 			err, left(time.Unix(alive.expiresAt, 0).Sub(now))))
 	}
 	return *alive, nil
-}
-
-// due says whether a remembered failure may be tried again. A person who asks
-// may always; a detached retry is a little early rather than one round late.
-func (o *opening) due(f *cache.Failure, now time.Time) bool {
-	switch o.call.Patience {
-	case resolver.Person:
-		return true
-	case resolver.Detached:
-		now = now.Add(time.Duration(f.Wait/5) * time.Second)
-	}
-	return due(f, now)
-}
-
-func due(f *cache.Failure, now time.Time) bool { return f.RetryAt != 0 && now.Unix() >= f.RetryAt }
-
-const (
-	waitNetwork    = 30
-	waitNetworkMax = 300
-	waitRefused    = 300
-)
-
-// failureOf is what is remembered of an error, or nil: what the definition says
-// wrong is tried again when it was edited.
-func failureOf(err error, before *cache.Failure, now time.Time) *cache.Failure {
-	var open *resolver.OpenError
-	if !errors.As(err, &open) {
-		return nil
-	}
-	f := &cache.Failure{Kind: string(open.Kind), Messages: []cache.Message{{Level: "error", Text: open.Summary}}}
-	if open.Hint != "" {
-		f.Messages = append(f.Messages, cache.Message{Level: "hint", Text: open.Hint})
-	}
-	switch open.Kind {
-	case resolver.KindNetwork:
-		f.Wait = waitNetwork
-		if before != nil && before.Kind == f.Kind {
-			f.Wait = min(max(2*before.Wait, waitNetwork), waitNetworkMax)
-		}
-	case resolver.KindRefused:
-		f.Wait = waitRefused
-	case resolver.KindLogin:
-		return f
-	default:
-		return nil
-	}
-	// Jitter, so that shells and machines do not come back in step.
-	jitter := time.Duration(f.Wait) * time.Second / 10
-	f.RetryAt = now.Add(time.Duration(f.Wait)*time.Second - jitter + rand.N(2*jitter)).Unix()
-	return f
-}
-
-func rememberedError(f *cache.Failure) error {
-	err := &resolver.OpenError{Kind: resolver.FailureKind(f.Kind)}
-	for _, m := range f.Messages {
-		switch m.Level {
-		case "error":
-			err.Summary = m.Text
-		case "hint":
-			err.Hint = m.Text
-		}
-	}
-	return err
 }
 
 // checked refuses keys that no request can carry.

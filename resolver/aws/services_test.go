@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -186,6 +187,7 @@ func TestServicesExplain(t *testing.T) {
 		mu.Lock()
 		hosts = append(hosts, r.Host)
 		mu.Unlock()
+		_, _ = io.Copy(io.Discard, r.Body) // else closing resets the connection
 		answer.Load().(func(http.ResponseWriter))(w)
 	}))
 	defer server.Close()
