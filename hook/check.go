@@ -83,11 +83,7 @@ func (w *watch) check(d *cache.Dir, pwd string, held bool, until, dead int64, se
 		}
 		check.Watched = append(check.Watched, shells.File{Path: path, Stamp: stamp})
 	}
-	for _, path := range w.absent {
-		if _, err := os.Stat(path); err == nil {
-			return check // it appeared while we looked elsewhere
-		}
-	}
+	// What appeared meanwhile at a path that was absent, the shell sees itself.
 	if !w.doubtful {
 		check.Pwd = pwd
 	}

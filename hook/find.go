@@ -33,6 +33,7 @@ type Search struct {
 	OneFilesystem bool
 	Owner         safefile.Owner
 	Safe          []string // canonical directories in which other owners are accepted
+	Physical      bool     // the path has no symbolic links: it is what getcwd(3) says
 }
 
 // CeilingsOf reads AMBIT_CEILING_DIRECTORIES, a list separated by colons.
@@ -69,7 +70,7 @@ func (s Search) Find(dir string) Found {
 		path := filepath.Join(at, FileName)
 		switch _, err := os.Lstat(path); {
 		case err == nil:
-			canonical, err := canonicalDir(at)
+			canonical, err := s.canonicalDir(at)
 			if err == nil {
 				err = s.check(path, canonical)
 			}
@@ -112,6 +113,13 @@ func (s Search) isCeiling(dir string) bool {
 	return false
 }
 
+func (s Search) canonicalDir(dir string) (string, error) {
+	if s.Physical {
+		return trueCase(dir), nil
+	}
+	return canonicalDir(dir)
+}
+
 // canonicalDir is a directory's identity: no links, and where the disk folds
 // case, the names as the directories hold them.
 func canonicalDir(dir string) (string, error) {
@@ -127,9 +135,14 @@ func canonicalDir(dir string) (string, error) {
 // question costs a stat, and the directory is read only where names differ.
 func trueCase(path string) string {
 	flipped := flipCase(path)
-	a, errA := os.Lstat(path)
-	b, errB := os.Lstat(flipped)
-	if flipped == path || errA != nil || errB != nil || !os.SameFile(a, b) {
+	if flipped == path {
+		return path
+	}
+	b, err := os.Lstat(flipped)
+	if err != nil {
+		return path
+	}
+	if a, err := os.Lstat(path); err != nil || !os.SameFile(a, b) {
 		return path
 	}
 	out := "/"

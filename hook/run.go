@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"ambit/resolver/cache"
@@ -37,6 +38,7 @@ type run struct {
 	env      Environ
 	places   Places
 	pwd      string // the shell's $PWD if that is where we are, else ""
+	physical bool   // and it has no symbolic links
 	cache    *cache.Dir
 	settings Settings
 	keys     *Keys
@@ -68,7 +70,7 @@ type answer struct {
 func Run(p Process) int {
 	r := &run{p: p, env: NewEnviron(p.Env), now: p.Now()}
 	r.places = NewPlaces(r.env, p.UID)
-	r.pwd = workingDir(r.env)
+	r.pwd, r.physical = workingDir(r.env)
 	r.cache, _ = cache.Open(r.places.Cache, p.UID) // without one all is a miss
 	if path, mtime, err := r.cache.Generation(r.now); err == nil {
 		r.generation = generation{path, mtime}
@@ -97,24 +99,25 @@ func Run(p Process) int {
 	return 0
 }
 
-// workingDir is $PWD if that is the current directory. A $PWD that is not is
-// ignored, and without one there is nothing to look for.
-func workingDir(env Environ) string {
+// workingDir is $PWD if that is the current directory, and whether it has no
+// symbolic links. A $PWD that is not is ignored, and without one there is nothing
+// to look for.
+func workingDir(env Environ) (dir string, physical bool) {
 	pwd := env["PWD"]
-	here, err := os.Stat(".")
-	if err != nil {
-		return ""
+	here, err := syscall.Getwd() // os.Getwd would ask about $PWD again
+	if err != nil || !strings.HasPrefix(here, "/") {
+		return "", false // deleted, or outside of our root
+	}
+	if pwd == here {
+		return pwd, true
 	}
 	if strings.HasPrefix(pwd, "/") {
-		if there, err := os.Stat(pwd); err == nil && os.SameFile(here, there) {
-			return pwd
+		there, err := os.Stat(pwd)
+		if at, herr := os.Stat("."); err == nil && herr == nil && os.SameFile(at, there) {
+			return pwd, false
 		}
 	}
-	pwd, err = os.Getwd()
-	if err != nil {
-		return ""
-	}
-	return pwd
+	return here, true
 }
 
 func (r *run) say(m cache.Message) {
@@ -170,10 +173,14 @@ func (r *run) decide(stale bool, keyErr error) (*answer, error) {
 	a.say = append(a.say, r.settings.Failure...)
 	if record != nil {
 		for _, l := range record.Files {
+			path := l.Path
 			if l.Via != "" {
-				a.watch.addNow(l.Via)
+				path = l.Via
+			}
+			if verdict == Allowed {
+				a.watch.add(path, l.Absent) // as it was just read
 			} else {
-				a.watch.addNow(l.Path)
+				a.watch.addNow(path)
 			}
 		}
 	}
@@ -191,7 +198,7 @@ func (r *run) decide(stale bool, keyErr error) (*answer, error) {
 func (r *run) find() Found {
 	owner := safefile.Owner{UID: r.p.UID, GID: r.p.GID}
 	search := Search{
-		Home: r.places.Home, Ceilings: CeilingsOf(r.env), OneFilesystem: r.settings.OneFilesystem,
+		Home: r.places.Home, Ceilings: CeilingsOf(r.env), OneFilesystem: r.settings.OneFilesystem, Physical: r.physical,
 		Owner: owner, Safe: r.settings.Safe,
 	}
 	found := search.Find(r.pwd)

@@ -101,6 +101,9 @@ func read(path string, flag int, check func(*syscall.Stat_t) error) (b []byte, m
 		if n += got; n > MaxSize {
 			return nil, 0, ErrTooLarge
 		}
+		if int64(n) == stat.Size {
+			return b[:n], mtimeOf(&stat), nil // what is appended now comes too late
+		}
 		if n == len(b) {
 			b = append(b, make([]byte, max(len(b), 512))...)
 		}
