@@ -97,6 +97,14 @@ $AWS_USE_DUALSTACK_ENDPOINT,$AWS_USE_FIPS_ENDPOINT"
         end
     end
 
+    # The helper of the rendered text for unsetting. A universal variable is exported
+    # whatever stands before it, and to erase it would erase it for every shell.
+    function __ambit_unset
+        builtin set -eg $argv[1]
+        builtin set -qUx $argv[1]
+        and builtin echo "ambit: warning: $argv[1] is universal here and stays set; \"set -eU $argv[1]\" removes it" >&2
+    end
+
     # The check is off until an answer is applied whole.
     function __ambit_run
         builtin set -l IFS \n

@@ -100,6 +100,31 @@ func TestReadonlyPromptCommandWarnsOnce(t *testing.T) {
 	}
 }
 
+// fish exports a universal variable even if a global one that is not exported stands
+// before it: a person is told.
+func TestFishUniversalVariableStays(t *testing.T) {
+	f := newFake(t)
+	home := filepath.Dir(f.program())
+	f.answer(t, Fish.Render(Update{Changes: []Change{{Name: "GLOBAL", Unset: true}, {Name: "PROFILE", Unset: true}, {Name: "QUIET", Unset: true}}}), 0)
+	write(t, filepath.Join(home, ".envrc.yaml"), "")
+	// with --no-config there are no universal variables
+	cmd := exec.Command(need(t, "fish"), "-i", "-c", "set -Ux PROFILE mine; set -U QUIET mine; set -gx GLOBAL mine\n"+
+		Fish.Hook([]string{f.program()})+"__ambit_hook; AMBIT_TEST_ENVIRONMENT=env $TEST")
+	cmd.Dir = home
+	cmd.Env = []string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "TERM=xterm", "TEST=" + os.Args[0]}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if said := withoutJobControl(string(out)); said != `ambit: warning: PROFILE is universal here and stays set; "set -eU PROFILE" removes it`+"\n" {
+		t.Errorf("%q", said)
+	}
+	env := strings.Split(read(t, filepath.Join(home, "env")), "\x00")
+	if slices.Contains(env, "GLOBAL=mine") || !slices.Contains(env, "PROFILE=mine") {
+		t.Errorf("%q", env)
+	}
+}
+
 // Where the session cannot be kept, what was loaded is not loaded again at every
 // prompt.
 func TestReadonlyStateIsNotTriedAgain(t *testing.T) {

@@ -64,7 +64,7 @@ func (s Shell) SetLine(c Change) string {
 func (s Shell) changeTo(b *strings.Builder, c Change) {
 	set, unset := "__ambit_set ", "__ambit_unset "
 	if s == Fish {
-		set, unset = "builtin set -gx ", "builtin set -eg "
+		set = "builtin set -gx "
 	}
 	if c.Unset {
 		b.WriteString(unset)
