@@ -81,6 +81,9 @@ func (k *Keys) before(s *Session, h Held, cur *string) *string {
 // Baseline is the environment as it would be without anything of ours: what
 // children that resolve get, so that nothing loaded feeds the loading.
 func (k *Keys) Baseline(env Environ, s *Session) Environ {
+	if _, held := env[StateVar]; s == nil && !held {
+		return env
+	}
 	out := maps.Clone(env)
 	delete(out, StateVar)
 	if s == nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,7 +23,7 @@ type Voice struct {
 
 // Say prints one message.
 func (v Voice) Say(m cache.Message) {
-	_, _ = fmt.Fprintln(v.W, v.line(m)) // there is nobody to tell
+	_, _ = io.WriteString(v.W, v.line(m)+"\n") // there is nobody to tell
 }
 
 func (v Voice) line(m cache.Message) string {
@@ -44,7 +45,7 @@ func (v Voice) line(m cache.Message) string {
 func (v Voice) place(p cache.Place) string {
 	s := shells.Printable(v.Places.Short(p.File, v.Dir))
 	if p.Line > 0 {
-		s += fmt.Sprintf(":%d:%d", p.Line, p.Column)
+		s += ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column)
 	}
 	return s
 }
@@ -88,7 +89,7 @@ func (t Tally) String() string {
 		n    int
 	}{{"+", t.Added}, {"~", t.Changed}, {"-", t.Removed}} {
 		if p.n > 0 {
-			parts = append(parts, fmt.Sprint(p.sign, p.n))
+			parts = append(parts, p.sign+strconv.Itoa(p.n))
 		}
 	}
 	if len(parts) == 0 {
@@ -101,13 +102,13 @@ func (t Tally) String() string {
 func Life(d time.Duration) string {
 	switch {
 	case d < 90*time.Second:
-		return fmt.Sprintf("%ds", int(d.Round(time.Second)/time.Second))
+		return strconv.Itoa(int(d.Round(time.Second)/time.Second)) + "s"
 	case d < time.Hour+30*time.Second:
-		return fmt.Sprintf("%dm", int(d.Round(time.Minute)/time.Minute))
+		return strconv.Itoa(int(d.Round(time.Minute)/time.Minute)) + "m"
 	}
 	d = d.Round(time.Minute)
 	if m := int(d/time.Minute) % 60; m != 0 {
-		return fmt.Sprintf("%dh%dm", int(d/time.Hour), m)
+		return strconv.Itoa(int(d/time.Hour)) + "h" + strconv.Itoa(m) + "m"
 	}
-	return fmt.Sprintf("%dh", int(d/time.Hour))
+	return strconv.Itoa(int(d/time.Hour)) + "h"
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 )
 
@@ -14,7 +15,7 @@ func (d *Dir) Stamp(mtime time.Time) (string, error) {
 	if d == nil {
 		return "", ErrUnusable
 	}
-	path := filepath.Join(d.path, "stamps", fmt.Sprintf("%d.%09d", mtime.Unix(), mtime.Nanosecond()))
+	path := filepath.Join(d.path, "stamps", stampName(mtime))
 	if info, err := os.Lstat(path); err == nil && info.ModTime().Equal(mtime) {
 		return path, nil
 	}
@@ -40,4 +41,11 @@ func (d *Dir) Stamp(mtime time.Time) (string, error) {
 		return "", fmt.Errorf("%q: the disk rounds times", path)
 	}
 	return path, nil
+}
+
+// stampName is the time in seconds since the Unix epoch with nine decimals.
+func stampName(mtime time.Time) string {
+	b := strconv.AppendInt(make([]byte, 0, 32), mtime.Unix(), 10)
+	nano := strconv.Itoa(1_000_000_000 + mtime.Nanosecond()) // the 1 keeps leading zeros
+	return string(append(append(b, '.'), nano[1:]...))
 }
