@@ -192,6 +192,9 @@ func (ev *evaluator) openShape(e *expr) shape {
 	for _, m := range misfits {
 		ev.report(e.env, placeOf(e.call.arg, m.path, m.key), p.Name+": "+m.summary, m.hint)
 	}
+	if ev.mode == modeCheck {
+		unknown.value.Text = openDigest(p, inputs)
+	}
 	if len(misfits) > 0 || ev.mode == modeCheck || inputs.hasUnknown() {
 		return unknown
 	}
@@ -244,7 +247,7 @@ func (ev *evaluator) openFailed(e *expr, p *Provider, err error) {
 	switch {
 	case errors.As(err, &open):
 		d.Summary, d.Hint, d.Kind = open.Summary, open.Hint, open.Kind
-		if len(open.Path) > 0 {
+		if open.Path != nil {
 			d.Pos = placeOf(e.call.arg, open.Path, open.Key)
 		}
 	case errors.Is(err, context.DeadlineExceeded):
@@ -314,6 +317,13 @@ func openKey(e *expr, p *Provider, inputs Value) string {
 	writeKey(&b, inputs)
 	h.Write([]byte(b.String()))
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// openDigest tells apart what would be opened, wherever it stands.
+func openDigest(p *Provider, inputs Value) string {
+	var b strings.Builder
+	writeKey(&b, inputs)
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(p.Name+"\n"+b.String())))
 }
 
 // writeKey writes a value as canonical JSON, logins by their key.

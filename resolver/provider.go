@@ -72,7 +72,7 @@ type OpenError struct {
 	Kind    FailureKind
 	Summary string // lower case, no full stop, no secret
 	Hint    string
-	Path    []string // the input at fault, e.g. {"oidc", "token", "file"}, or nil
+	Path    []string // the input at fault, e.g. {"oidc", "token", "file"}; empty: all of them; nil: none
 	Key     bool     // it is the input's key that is at fault, not its value
 	Err     error
 }

@@ -66,7 +66,7 @@ func (a *ambit) options(base hook.Environ, patience resolver.Patience, fresh boo
 	for _, p := range a.providers() {
 		opt.Providers[p.Name] = files.noting(p)
 	}
-	opt.External = files.external(opt.Env)
+	opt.External = files.external(a, opt.Env)
 	for _, name := range consent {
 		opt.Consent[name] = true
 	}

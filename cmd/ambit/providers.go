@@ -45,8 +45,8 @@ func (n *noted) noting(p *resolver.Provider) *resolver.Provider {
 
 // external is the source of further providers: programs on the PATH from before
 // loading.
-func (n *noted) external(env *resolver.Baseline) func(string) *resolver.Provider {
-	find := exec.External(env)
+func (n *noted) external(a *ambit, env *resolver.Baseline) func(string) *resolver.Provider {
+	find := exec.External(env, a.cacheDir, a.now)
 	return func(name string) *resolver.Provider {
 		p := find(name)
 		if p == nil {

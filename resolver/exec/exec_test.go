@@ -277,7 +277,7 @@ func TestCommandProviderShowsNoSecret(t *testing.T) {
 func TestExternalProvider(t *testing.T) {
 	p := newPlace(t)
 	const canary = "cAnArY-secret"
-	find := External(resolver.NewBaseline(p.env))
+	find := External(resolver.NewBaseline(p.env), nil, time.Now)
 	if find("vault") != nil {
 		t.Error("found a provider without a program")
 	}

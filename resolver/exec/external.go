@@ -2,6 +2,7 @@ package exec
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"ambit/resolver"
+	"ambit/resolver/cache"
 )
 
 // programPrefix is what the program of an external provider is called before
@@ -31,25 +33,48 @@ var externalName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
 //	{"error":{"message":"…","hint":"…"}}
 //
 // where secret is true unless said, expiresAt may be left out, and keys that are
-// not named here are ignored.
-func External(env *resolver.Baseline) func(name string) *resolver.Provider {
+// not named here are ignored. Before its first open a program is asked what it takes
+// and gives, and then the inputs are compared with that:
+//
+//	{"version":1,"schema":true}
+//	{"inputs":SCHEMA,"outputs":SCHEMA}
+//
+// Either part may be left out, and any other answer means that there is no schema.
+// The answer is remembered in dir, which may be nil, until the program changes, for a
+// day at most.
+func External(env *resolver.Baseline, dir *cache.Dir, now func() time.Time) func(name string) *resolver.Provider {
+	asked := &schemas{cache: dir, now: now, known: map[string]*known{}}
 	return func(name string) *resolver.Provider {
 		if !externalName.MatchString(name) {
 			return nil
 		}
-		if _, err := lookPath(programPrefix+name, "/", env); err != nil {
+		path, err := lookPath(programPrefix+name, "/", env)
+		if err != nil {
 			return nil
 		}
+		p, err := programAt(programPrefix+name, path)
+		if err != nil {
+			return nil
+		}
+		sum := p.sum()
 		return &resolver.Provider{
-			Name: name, Version: 1, Context: true,
+			// Another program is another version: it is asked for its own values.
+			Name: name, Version: int(binary.BigEndian.Uint32(sum[:])), Context: true,
 			Open: func(ctx context.Context, call *resolver.Call) (resolver.Opened, error) {
-				return openExternal(ctx, name, call)
+				schema, err := asked.of(ctx, p, call)
+				if err == nil {
+					err = schema.inputs.Fit(call.Inputs)
+				}
+				if err != nil {
+					return resolver.Opened{}, err
+				}
+				return openExternal(ctx, name, schema.outputs, call)
 			},
 		}
 	}
 }
 
-func openExternal(ctx context.Context, name string, call *resolver.Call) (resolver.Opened, error) {
+func openExternal(ctx context.Context, name string, outputs *resolver.DeclaredSchema, call *resolver.Call) (resolver.Opened, error) {
 	question, err := json.Marshal(map[string]any{
 		"version": 1, "provider": name, "inputs": json.RawMessage(resolver.EncodeJSON(call.Inputs, true)),
 		"context": map[string]string{"rootEnvironment": call.Root, "currentEnvironment": call.Current},
@@ -66,8 +91,11 @@ func openExternal(ctx context.Context, name string, call *resolver.Call) (resolv
 		return resolver.Opened{}, failed(err, given)
 	}
 	opened, err := answer(out, given, call.Now())
+	if err == nil {
+		err = promised(outputs, opened.Value)
+	}
 	if err != nil {
-		var open *resolver.OpenError
+		var open *resolver.OpenError // that it said itself
 		if errors.As(err, &open) {
 			return resolver.Opened{}, open
 		}
@@ -76,6 +104,19 @@ func openExternal(ctx context.Context, name string, call *resolver.Call) (resolv
 	}
 	opened.Notices = notices(program, hide(stderr, append(given, secrets(opened.Value)...)))
 	return opened, nil
+}
+
+// promised says where a value is not what the program declares, if it is not.
+func promised(outputs *resolver.DeclaredSchema, v resolver.Value) error {
+	err := outputs.Fit(v)
+	if err == nil {
+		return nil
+	}
+	var first *resolver.OpenError
+	if !errors.As(err, &first) || v.Secret {
+		return errors.New("the value is not what the program's own schema says") // a key of it may be a secret
+	}
+	return fmt.Errorf("%s: %s, against its own schema", strings.Join(append([]string{"value"}, first.Path...), "."), first.Summary)
 }
 
 // answer reads what a program printed.
