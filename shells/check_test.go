@@ -119,13 +119,15 @@ func TestCheck(t *testing.T) {
 			map[Shell]string{Fish: "set -gx FOO ''", "": "export FOO="}, 1},
 		{"seen gone", func(t *testing.T, p project, c *Check) { c.Seen = []Seen{{"FOO", "", true}} }, nil, 1},
 		{"usual as they were", func(t *testing.T, p project, c *Check) { c.Seen = usualSeen("a *,b\\", "FOO", "f") },
-			map[Shell]string{Fish: usualFishScript + "set -gx FOO f", "": usualScript + "export FOO=f"}, 0},
+			map[Shell]string{Fish: "set -gx FOO f", "": usualScript + "export FOO=f"}, 0},
 		{"usual as they were, another differs", func(t *testing.T, p project, c *Check) { c.Seen = usualSeen("a *,b\\", "FOO", "f") },
-			map[Shell]string{Fish: usualFishScript + "set -gx FOO g", "": usualScript + "export FOO=g"}, 1},
+			map[Shell]string{Fish: "set -gx FOO g", "": usualScript + "export FOO=g"}, 1},
 		{"a usual one differs", func(t *testing.T, p project, c *Check) { c.Seen = usualSeen("a ?,b\\", "FOO", "") },
 			map[Shell]string{Fish: usualFishScript, "": usualScript}, 1},
 		{"a usual one appears, empty", func(t *testing.T, p project, c *Check) { c.Seen = usualSeen("a *,b\\", "FOO", "") },
-			map[Shell]string{Fish: usualFishScript + "set -gx AWS_CA_BUNDLE ''", "": usualScript + "export AWS_CA_BUNDLE="}, 1},
+			map[Shell]string{Fish: "set -gx AWS_CA_BUNDLE ''", "": usualScript + "export AWS_CA_BUNDLE="}, 1},
+		{"a usual one is unset again", func(t *testing.T, p project, c *Check) { c.Seen = usualSeen("a *,b\\", "FOO", "") },
+			map[Shell]string{Fish: usualFishScript + "set -e " + Usual[len(Usual)-1], "": usualScript + "unset -v " + Usual[len(Usual)-1]}, 1},
 	}
 	for _, s := range all {
 		t.Run(string(s), func(t *testing.T) {

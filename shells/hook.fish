@@ -7,26 +7,20 @@
 if builtin status is-interactive
 
     # What was inherited from the shell around this one proves nothing.
-    builtin set -eg __ambit_pwd __ambit_held __ambit_dead __ambit_life __ambit_generation \
+    builtin set -eg __ambit_pwd __ambit_held __ambit_dead __ambit_life __ambit_clock \
         __ambit_watched __ambit_proof __ambit_absent __ambit_seen __ambit_later __ambit_o
     builtin set -gu __ambit_bin $__ambit_bin
 
     # Is surely nothing different? No fork, no value printed. __ambit_held counts
-    # which of AMBIT_STATE (2) and the variables that results usually depend on (1 each)
-    # are unset, and goes on with the values of these. __ambit_watched are files that have to exist, __ambit_absent
+    # which of AMBIT_STATE (2) and AMBIT_STORES (1) are unset, and goes on with the
+    # value of the second. __ambit_watched are files that have to exist, __ambit_absent
     # paths that may not, and __ambit_proof is true if a file is newer or older than
     # its stamp: a file is newer than a stamp that is gone.
     if builtin path mtime -R -- / >/dev/null 2>&1
         function __ambit_hook --on-event fish_prompt
             builtin set -l fish_trace
-            builtin set -q AMBIT_STATE AMBIT_STATE AMBIT_STORES \
-                AWS_CA_BUNDLE AWS_CONFIG_FILE AWS_DEFAULT_PROFILE AWS_DEFAULT_REGION \
-                AWS_ENDPOINT_URL AWS_ENDPOINT_URL_STS AWS_IGNORE_CONFIGURED_ENDPOINT_URLS AWS_PROFILE \
-                AWS_REGION AWS_SHARED_CREDENTIALS_FILE AWS_USE_DUALSTACK_ENDPOINT AWS_USE_FIPS_ENDPOINT
-            builtin test "$status$AMBIT_STORES,$AWS_CA_BUNDLE,$AWS_CONFIG_FILE,\
-$AWS_DEFAULT_PROFILE,$AWS_DEFAULT_REGION,$AWS_ENDPOINT_URL,$AWS_ENDPOINT_URL_STS,\
-$AWS_IGNORE_CONFIGURED_ENDPOINT_URLS,$AWS_PROFILE,$AWS_REGION,$AWS_SHARED_CREDENTIALS_FILE,\
-$AWS_USE_DUALSTACK_ENDPOINT,$AWS_USE_FIPS_ENDPOINT" = "$__ambit_held" -a "$PWD" = "$__ambit_pwd" -a . -ef "$PWD"
+            builtin set -q AMBIT_STATE AMBIT_STATE AMBIT_STORES
+            builtin test "$status$AMBIT_STORES" = "$__ambit_held" -a "$PWD" = "$__ambit_pwd" -a . -ef "$PWD"
             and not builtin path is -v -- $__ambit_watched
             and not builtin path is -- $__ambit_absent
             and not builtin test $__ambit_proof
@@ -41,7 +35,7 @@ $AWS_USE_DUALSTACK_ENDPOINT,$AWS_USE_FIPS_ENDPOINT" = "$__ambit_held" -a "$PWD" 
             builtin set -q __ambit_life[1]; or return
             # fish has no clock but the age of a file; a pipe into read is cheaper than
             # a command substitution
-            builtin path mtime -R -- $__ambit_generation | builtin read -l age
+            builtin path mtime -R -- $__ambit_clock | builtin read -l age
             and builtin test "$age" -lt $__ambit_life
             or __ambit_run
         end
@@ -67,14 +61,8 @@ $AWS_USE_DUALSTACK_ENDPOINT,$AWS_USE_FIPS_ENDPOINT" = "$__ambit_held" -a "$PWD" 
             builtin set -a files "$directory.envrc.yaml"
         end
         builtin path is -- $files; and return 1
-        builtin set -q AMBIT_STATE AMBIT_STATE AMBIT_STORES \
-            AWS_CA_BUNDLE AWS_CONFIG_FILE AWS_DEFAULT_PROFILE AWS_DEFAULT_REGION \
-            AWS_ENDPOINT_URL AWS_ENDPOINT_URL_STS AWS_IGNORE_CONFIGURED_ENDPOINT_URLS AWS_PROFILE \
-            AWS_REGION AWS_SHARED_CREDENTIALS_FILE AWS_USE_DUALSTACK_ENDPOINT AWS_USE_FIPS_ENDPOINT
-        builtin set -g __ambit_held "$status$AMBIT_STORES,$AWS_CA_BUNDLE,$AWS_CONFIG_FILE,\
-$AWS_DEFAULT_PROFILE,$AWS_DEFAULT_REGION,$AWS_ENDPOINT_URL,$AWS_ENDPOINT_URL_STS,\
-$AWS_IGNORE_CONFIGURED_ENDPOINT_URLS,$AWS_PROFILE,$AWS_REGION,$AWS_SHARED_CREDENTIALS_FILE,\
-$AWS_USE_DUALSTACK_ENDPOINT,$AWS_USE_FIPS_ENDPOINT"
+        builtin set -q AMBIT_STATE AMBIT_STATE AMBIT_STORES
+        builtin set -g __ambit_held "$status$AMBIT_STORES"
         builtin set -g __ambit_watched
         builtin set -g __ambit_absent $files
         builtin set -g __ambit_proof
@@ -82,6 +70,18 @@ $AWS_USE_DUALSTACK_ENDPOINT,$AWS_USE_FIPS_ENDPOINT"
         builtin set -g __ambit_life
         builtin set -g __ambit_pwd $PWD
         return 0
+    end
+
+    # The other variables that results usually depend on: fish tells when one is set
+    # or erased, which is cheaper than to compare them.
+    function __ambit_forget --on-variable AWS_CA_BUNDLE --on-variable AWS_CONFIG_FILE \
+            --on-variable AWS_DEFAULT_PROFILE --on-variable AWS_DEFAULT_REGION \
+            --on-variable AWS_ENDPOINT_URL --on-variable AWS_ENDPOINT_URL_STS \
+            --on-variable AWS_IGNORE_CONFIGURED_ENDPOINT_URLS --on-variable AWS_PROFILE \
+            --on-variable AWS_REGION --on-variable AWS_SHARED_CREDENTIALS_FILE \
+            --on-variable AWS_USE_DUALSTACK_ENDPOINT --on-variable AWS_USE_FIPS_ENDPOINT
+        builtin set -l fish_trace
+        builtin set -g __ambit_pwd
     end
 
     # Pairs of a name and what it has to be: x and its value, or nothing if unset.
@@ -136,7 +136,7 @@ $AWS_USE_DUALSTACK_ENDPOINT,$AWS_USE_FIPS_ENDPOINT"
             builtin set -eg __ambit_later
             __ambit_hook
         else if builtin set -q __ambit_dead[1]
-            builtin path mtime -R -- $__ambit_generation | builtin read -l age
+            builtin path mtime -R -- $__ambit_clock | builtin read -l age
             and builtin test "$age" -lt $__ambit_dead
             or __ambit_run
         end

@@ -168,7 +168,8 @@ func TestHookInstallsOnceAndFirst(t *testing.T) {
 		want := map[Shell]string{
 			Bash: `__ambit_hook|\builtin eval "${__ambit_top-}"|one|two|`,
 			Zsh:  "__ambit_hook one two __ambit_hook one __ambit_preexec\n",
-			Fish: "fish_preexec __ambit_preexec\nfish_prompt __ambit_hook\nPWD __ambit_chpwd\n",
+			Fish: strings.Join(Usual[1:], " __ambit_forget\n") + " __ambit_forget\n" +
+				"fish_preexec __ambit_preexec\nfish_prompt __ambit_hook\nPWD __ambit_chpwd\n",
 		}[s]
 		got := term.value(show)
 		if s == Fish {
@@ -496,11 +497,13 @@ func TestDeadValuesAreRenewedBeforeACommand(t *testing.T) {
 				if s == Fish {
 					term.run("set -g __ambit_pwd")
 				}
+				at(t, p.check.Generation.Path, time.Now()) // a renewal, while this shell is idle
 				for deadline := time.Now().Unix() + 1; time.Now().Unix() <= deadline; {
 					time.Sleep(50 * time.Millisecond) // the clock is the input here
 				}
 				say("alive", time.Now().Unix()+1000)
 				shown := term.run("printenv A >out")
+				at(t, p.check.Generation.Path, time.Unix(1700000000, 123456789))
 				if got := read(t, filepath.Join(term.home, "out")); got != "alive\n" {
 					t.Errorf("%s: a command saw %q", name, got)
 				}

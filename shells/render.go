@@ -129,10 +129,11 @@ func (s Shell) slotsTo(b *strings.Builder, c Check) {
 }
 
 // checkFish differs because one test with many words is what costs there: what
-// `path is` can tell is kept apart. A deadline is an age of the generation file,
-// one second less because fish's clock counts whole seconds.
+// `path is` can tell is kept apart. A deadline is an age of the generation file's
+// stamp, which nobody touches, one second less because fish's clock counts whole
+// seconds.
 func (s Shell) checkFish(b *strings.Builder, c Check) {
-	s.assignList(b, "generation", nonEmpty(c.Generation.Path))
+	s.assignList(b, "clock", nonEmpty(c.Generation.Stamp))
 	s.assignList(b, "dead", life(c, c.Dead))
 	if c.Pwd != "" {
 		usual, seen := splitSeen(c.Seen)
@@ -232,21 +233,18 @@ func usualText(usual []string) string {
 	return strings.Join(texts, ",")
 }
 
-// heldFish is what fish makes of them: how many are unset, AMBIT_STATE counted
-// twice, and the values.
+// heldFish is what fish compares: how many of the two are unset, AMBIT_STATE
+// counted twice, and the value of AMBIT_STORES, the first of the usual ones. Of the
+// others it is told when they change.
 func heldFish(held bool, usual []string) string {
 	unset := 0
 	if !held {
 		unset += 2
 	}
-	values := slices.Clone(usual)
-	for i, v := range values {
-		if v == "" {
-			unset++
-		}
-		values[i] = strings.TrimPrefix(v, "x")
+	if usual[0] == "" {
+		unset++
 	}
-	return strconv.Itoa(unset) + strings.Join(values, ",")
+	return strconv.Itoa(unset) + strings.TrimPrefix(usual[0], "x")
 }
 
 func held(is bool) string {
