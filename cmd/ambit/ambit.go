@@ -22,6 +22,7 @@ type process struct {
 	env      []string // as os.Environ gives it
 	dir      string   // current directory as the shell spells it, "" if it was deleted
 	now      func() time.Time
+	stdin    io.Reader
 	stdout   io.Writer // what was asked for, or what a shell evaluates
 	stderr   io.Writer // what people read, each line beginning with "ambit:"
 	uid, gid int       // effective user and group

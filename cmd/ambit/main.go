@@ -26,7 +26,7 @@ func gather(now func() time.Time) process {
 	self, _ := os.Executable()
 	return process{
 		args: os.Args[1:], name: os.Args[0], self: self, env: os.Environ(), dir: dir,
-		now: now, stdout: os.Stdout, stderr: os.Stderr,
+		now: now, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		uid: os.Geteuid(), gid: os.Getegid(), terminal: hook.Terminal(), interrupt: listen,
 	}
 }
