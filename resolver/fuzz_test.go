@@ -3,10 +3,13 @@ package resolver_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"ambit/resolver"
 )
@@ -86,4 +89,89 @@ func FuzzDotenv(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		run(t, memory{"/p/.envrc.yaml": "dotenv: .env", "/p/.env": string(b)})
 	})
+}
+
+// FuzzText: whatever a text says, it is read as the grammar has it or refused with
+// a place in it, and what is read says no more than it may.
+func FuzzText(f *testing.F) {
+	for _, text := range []string{
+		"", "$", "$$", "${a}", "x ${o.b} $${a}", `${o["b"]}${l[0]}`, `${["a"]}`, "${a", "${l[99999999999999999999]}", "${context.rootEnvironment.name}",
+		`${imports["./other.yaml"].a}`, "${environments.shop.base.region}", "${t}", "ä${a}\x00", "${o.\"b\"}", "${l[-1]}", `${o["\"q"]}`,
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		quoted, err := json.Marshal(text)
+		if err != nil || !utf8.ValidString(text) {
+			return
+		}
+		m := memory{
+			"/p/.envrc.yaml": "imports: [./other.yaml]\nvalues:\n  a: one\n  l: [x, y]\n  o: { b: 1.10, \"\\\"q\": z }\n  s: { fn::secret: canary }\n  t: " + string(quoted) +
+				"\n  json: { fn::toJSON: \"${t}\" }\n",
+			"/p/other.yaml":         "values: { a: two }",
+			"/store/shop/base.yaml": "values: { region: eu }",
+		}
+		first := run(t, m)
+		if !bytes.Equal(first, run(t, m)) {
+			t.Errorf("two runs differ: %s", first)
+		}
+		p, diags := resolver.Load(context.Background(), m, resolver.Root{File: "/p/.envrc.yaml"}, resolver.LoadOptions{})
+		v, more := p.Open(context.Background(), resolver.Options{Providers: testProviders, Now: func() time.Time { return now }}, "t")
+		if resolver.HasErrors(diags) || resolver.HasErrors(more) {
+			return
+		}
+		if !strings.Contains(text, "${") && v.Text != strings.ReplaceAll(text, "$$", "$") {
+			t.Errorf("%q became %q", text, v.Text)
+		}
+		if !strings.Contains(text, "canary") && bytes.Contains(resolver.EncodeJSON(v, false), []byte("canary")) {
+			t.Errorf("%q shows a secret: %s", text, resolver.EncodeJSON(v, false))
+		}
+	})
+}
+
+// FuzzData: whatever a file of data says, reading it does not panic or take long,
+// and what was read can be written and read again.
+func FuzzData(f *testing.F) {
+	for _, text := range []string{
+		"a: 1", "[1, x]", `{"a": [1.10, null, true]}`, "- &a x\n- *a", "A=1\nB=\"${A:-x}\"", "export A='x", "", "\ufeffa: b", "a: !!binary x", "1e999",
+		`{"type":"object","properties":{"a":{"$ref":"#"}},"anyOf":[{"minimum":1}]}`,
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		start := time.Now()
+		if v, err := resolver.ParseYAML(b); err == nil {
+			again(t, v)
+			if s, err := resolver.ParseInputsSchema(v); err == nil {
+				_ = s.Fit(v) // it may or may not
+			}
+		}
+		if v, err := resolver.ParseJSON(b); err == nil {
+			again(t, v)
+		}
+		if v, _, err := resolver.ParseDotenv(b, func(string) (string, bool) { return "set", true }); err == nil {
+			for name := range v.Object {
+				if !resolver.ValidName(name) {
+					t.Errorf("the name %q", name)
+				}
+			}
+		}
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+func again(t *testing.T, v resolver.Value) {
+	first := resolver.EncodeJSON(v, true)
+	second, err := resolver.ParseJSON(first)
+	if err != nil {
+		if strings.Contains(err.Error(), "nested") {
+			return
+		}
+		t.Fatalf("%s: %v", first, err)
+	}
+	if out := resolver.EncodeJSON(second, true); !bytes.Equal(first, out) {
+		t.Errorf("%s became %s", first, out)
+	}
 }

@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"ambit/resolver"
+	"ambit/resolver/aws"
 	"ambit/resolver/cache"
+	"ambit/resolver/exec"
 	"ambit/resolver/local"
 )
 
@@ -16,10 +18,13 @@ import (
 //	test-login {role}             keys that expire in an hour
 //	slow       {value, wait}      echo after a while
 //	fail       {say}              fails
-//	command    {…}                "output", nothing is run
-//	aws-login  as the real one's oidc, nothing is called
 //
-// env, file and dotenv are the real ones: they only look at the case's folder.
+// These take what the real ones take:
+//
+//	command                            "output", nothing is run
+//	aws-login                          keys made up, nothing is called
+//	aws-secrets, aws-parameter-store   the names of what is asked for
+//	env, file, dotenv                  are the real ones, and look at the case's folder
 var testProviders = map[string]*resolver.Provider{
 	"env": local.Env(), "file": local.File(), "dotenv": local.Dotenv(),
 	"echo": {
@@ -35,7 +40,7 @@ var testProviders = map[string]*resolver.Provider{
 		},
 	},
 	"command": {
-		Name: "command", Inputs: &resolver.Schema{Open: true},
+		Name: "command", Inputs: exec.Command().Inputs,
 		Open: func(context.Context, *resolver.Call) (resolver.Opened, error) {
 			return resolver.Opened{Value: resolver.Value{Kind: resolver.String, Text: "output"}}, nil
 		},
@@ -44,20 +49,13 @@ var testProviders = map[string]*resolver.Provider{
 		Name: "test-login", Inputs: object("role"), Outputs: loginOutputs, OwnCache: true, Open: openLogin,
 	},
 	"aws-login": {
-		Name: "aws-login", OwnCache: true, Outputs: loginOutputs, Open: openLogin,
-		Inputs: &resolver.Schema{
-			Types: []string{"object"}, ExactlyOne: []string{"oidc", "static", "assumeRole", "profile"},
-			Properties: map[string]*resolver.Schema{
-				"oidc": {
-					Types: []string{"object"}, Required: []string{"roleArn", "sessionName"},
-					Properties: map[string]*resolver.Schema{
-						"roleArn": str, "sessionName": str, "token": {Open: true},
-						"duration": {Types: []string{"string"}, Pattern: resolver.DurationPattern, PatternSay: "a duration like 1h30m"},
-					},
-				},
-				"static": object("accessKeyId", "secretAccessKey"), "assumeRole": {Open: true}, "profile": str,
-			},
-		},
+		Name: "aws-login", OwnCache: true, Inputs: awsLogin.Inputs, Outputs: awsLogin.Outputs, Open: openLogin,
+	},
+	"aws-secrets": {
+		Name: "aws-secrets", Inputs: aws.Secrets().Inputs, Outputs: aws.Secrets().Outputs, Open: openNamed("secretId", "versionId", "versionStage"),
+	},
+	"aws-parameter-store": {
+		Name: "aws-parameter-store", Inputs: aws.Parameters().Inputs, Outputs: aws.Parameters().Outputs, Open: openNamed("name"),
 	},
 	"slow": {
 		Name: "slow", Inputs: object("value", "wait"),
@@ -81,6 +79,25 @@ var testProviders = map[string]*resolver.Provider{
 				Hint: "try something else", Path: []string{"say"}}
 		},
 	},
+}
+
+var awsLogin = aws.New(aws.Options{})
+
+// openNamed gives each key of `get` the texts that name what it gets.
+func openNamed(inputs ...string) func(context.Context, *resolver.Call) (resolver.Opened, error) {
+	return func(_ context.Context, c *resolver.Call) (resolver.Opened, error) {
+		out := map[string]resolver.Value{}
+		for key, item := range c.Inputs.Object["get"].Object {
+			text := c.Inputs.Object["region"].Text
+			for _, input := range inputs {
+				if v, ok := item.Object[input]; ok {
+					text += " " + v.Text
+				}
+			}
+			out[key] = resolver.Value{Kind: resolver.String, Text: text}
+		}
+		return resolver.Opened{Value: resolver.Value{Kind: resolver.Object, Object: out}}, nil
+	}
 }
 
 var str = &resolver.Schema{Types: []string{"string"}}

@@ -78,7 +78,7 @@ func (s *Schema) fit(v Value, path []string) []misfit {
 		}
 	case List:
 		if len(v.List) < s.MinItems {
-			return one("", "expected at least %d elements, got %d", s.MinItems, len(v.List))
+			return one("", "expected at least %s, got %d", count(s.MinItems, "element"), len(v.List))
 		}
 		for i, item := range v.List {
 			out = append(out, s.Items.fit(item, append(at, fmt.Sprint(i)))...)
@@ -89,19 +89,27 @@ func (s *Schema) fit(v Value, path []string) []misfit {
 	return out
 }
 
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 func (s *Schema) fitObject(v Value, at []string) (out []misfit) {
 	if len(v.Object) < s.MinKeys {
-		out = append(out, misfit{path: at, summary: fmt.Sprintf("expected at least %d keys, got %d", s.MinKeys, len(v.Object))})
+		out = append(out, misfit{path: at, summary: fmt.Sprintf("expected at least %s, got %d", count(s.MinKeys, "key"), len(v.Object))})
 	}
 	keys := sortedKeys(v.Object)
 	for _, key := range keys {
 		below := append(at, key)
-		switch property := s.Properties[key]; {
-		case property != nil:
+		property, known := s.Properties[key] // nil accepts everything
+		switch {
+		case known:
 			out = append(out, property.fit(v.Object[key], below)...)
 		case s.Additional != nil:
 			out = append(out, s.Additional.fit(v.Object[key], below)...)
-		case s.Properties == nil && s.Open, s.Open:
+		case s.Open:
 		default:
 			out = append(out, misfit{path: slices.Clone(below), key: true,
 				summary: fmt.Sprintf("unknown input %q", key), hint: didYouMean(key, s.keys())})
