@@ -1,14 +1,18 @@
 package main_test
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 var shellScenarios = []scenario{
 	{"a nested shell", []int{26}, nestedShell},
 	{"a shell replaced by another", nil, execShell},
+	{"a pane that opens elsewhere", nil, paneElsewhere},
+	{"nothing is left open", nil, nothingLeftOpen},
 	{"a trap on INT", []int{31}, trapOnInt},
 	{"status and PIPESTATUS", []int{32}, statusAndPipestatus},
 	{"installed twice", []int{33}, installedTwice},
@@ -45,6 +49,57 @@ func execShell(t *testing.T, h *house, sh shell) {
 	tm.same("the new shell", tm.env(), loaded)
 	tm.cd("home", "ambit: shop unloaded")
 	tm.same("after leaving", tm.env(), before)
+}
+
+// A terminal multiplexer's server has the environment of where it was started, and
+// so has every shell that it opens.
+func paneElsewhere(t *testing.T, h *house, sh shell) {
+	h.loaded("home/shop", "path: [bin]\nvalues: {environmentVariables: {A: 1}}\n")
+	h.loaded("home/b", "values: {environmentVariables: {B: 1}}\n")
+	tm := h.open(sh)
+	before := tm.env()
+	tm.cd("home/shop", "ambit: shop loaded (+1 ~1)")
+	loaded := tm.env()
+	open := func(dir string, want ...string) {
+		t.Helper()
+		tm.want("sh -c 'cd "+h.path(dir)+" && exec "+string(sh)+"'", want...)
+	}
+	open("home", "ambit: shop unloaded")
+	tm.same("a pane outside", tm.env(), before)
+	tm.run("exit")
+	open("home/b", "ambit: b loaded (+1)")
+	tm.holds(tm.env(), "A", unset, "B", "1", "PATH", before["PATH"])
+	tm.run("exit")
+	tm.same("back", tm.env(), loaded)
+}
+
+func nothingLeftOpen(t *testing.T, h *house, sh shell) {
+	h.environment("shop/dev", "values: {environmentVariables: {A: 1}}\n")
+	h.loaded("home/shop", "environment: shop/dev\n")
+	tm := h.open(sh)
+	open := func() int {
+		files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", tm.pid()))
+		if err != nil {
+			missing(t, "there is no /proc")
+		}
+		return len(files)
+	}
+	tm.cd("home/shop", "ambit: shop/dev loaded (+1)")
+	tm.cd("home", "ambit: shop/dev unloaded")
+	first := open()
+	for i := range 20 {
+		h.environment("shop/dev", fmt.Sprintf("values: {environmentVariables: {A: %d}}\n", i))
+		tm.cd("home/shop", "ambit: shop/dev loaded (+1)")
+		tm.want("")
+		tm.cd("home", "ambit: shop/dev unloaded")
+	}
+	if last := open(); last != first {
+		t.Errorf("%s: %d files are open, were %d", sh, last, first)
+	}
+	if out, _ := tm.run("jobs"); strings.TrimSpace(strings.ReplaceAll(out, "jobs: There are no jobs", "")) != "" {
+		t.Errorf("%s: jobs: %q", sh, out)
+	}
+	h.left(2*time.Second, tm.pid())
 }
 
 func trapOnInt(t *testing.T, h *house, sh shell) {
