@@ -189,6 +189,9 @@ func assign(b []byte, a *syntax.Assign) (assignment, *fault) {
 	if a.Naked || a.Name == nil || a.Index != nil || a.Array != nil || a.Append {
 		return assignment{}, dotenvFault(b, a.Pos(), "this is not a dotenv assignment", "write NAME=VALUE")
 	}
+	if !ValidName(a.Name.Value) {
+		return assignment{}, dotenvFault(b, a.Pos(), fmt.Sprintf("invalid variable name %q", a.Name.Value), "a name has letters, digits and _, and no digit first")
+	}
 	if a.Value != nil {
 		if bad := foreignPart(a.Value.Parts); bad != nil {
 			return assignment{}, dotenvFault(b, bad.Pos(), "a shell would run or expand this", quoteValue)

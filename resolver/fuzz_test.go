@@ -105,6 +105,7 @@ func FuzzText(f *testing.F) {
 		if err != nil || !utf8.ValidString(text) {
 			return
 		}
+		quoted = bytes.ReplaceAll(quoted, []byte("\u0085"), []byte(`\u0085`)) // a line break, for YAML
 		m := memory{
 			"/p/.envrc.yaml": "imports: [./other.yaml]\nvalues:\n  a: one\n  l: [x, y]\n  o: { b: 1.10, \"\\\"q\": z }\n  s: { fn::secret: canary }\n  t: " + string(quoted) +
 				"\n  json: { fn::toJSON: \"${t}\" }\n",
