@@ -257,7 +257,8 @@ func TestBombs(t *testing.T) {
 			if len(diags) > 0 && (diags[0].Pos.Line < 1 || diags[0].Pos.Column < 1) {
 				t.Error("no place")
 			}
-			if took > 3*time.Second {
+			// Without its limit a bomb takes minutes; a busy machine, seconds.
+			if took > 20*time.Second {
 				t.Errorf("took %v", took)
 			}
 			if bytes.Contains([]byte(out), []byte("aaaaaaaaaa")) {

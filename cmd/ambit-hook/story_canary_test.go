@@ -167,7 +167,7 @@ func (h *house) watchArguments(texts []string) (stop func() []string) {
 	})
 	return func() []string {
 		end()
-		if looks < 50 {
+		if looks < 10 {
 			h.t.Errorf("the arguments were looked at %d times only", looks)
 		}
 		return found
