@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"filippo.io/age"
+
+	"ambit/resolver/safefile"
 )
 
 // The envelope of a ciphertext is that of Pulumi ESC: "escx", the version as a
@@ -135,7 +137,10 @@ func (ev *evaluator) decryptedShape(e *expr) shape {
 
 // identityHint says whose identity would fit.
 func (ev *evaluator) identityHint(e *expr, err error) string {
-	if !errors.Is(err, ErrNoIdentity) || ev.opt.Identities == nil {
+	switch {
+	case errors.Is(err, safefile.ErrOpenMode):
+		return `chmod 600 it, then run "ambit reload"` // the content, which is watched, stays
+	case !errors.Is(err, ErrNoIdentity) || ev.opt.Identities == nil:
 		return ""
 	}
 	where := ev.opt.Identities.own

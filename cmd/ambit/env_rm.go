@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -61,14 +62,42 @@ func runEnvRm(ctx context.Context, a *ambit, name string, yes bool) error {
 		return err
 	}
 	defer unlock()
-	if err := os.Remove(s.path); err != nil {
-		return fmt.Errorf("%s cannot be removed: %s", a.short(s.path), reason(err))
+	path := s.path
+	if spelled := a.spelled(name); spelled != "" {
+		path = spelled // a link goes, not what it leads to
 	}
-	if dir := filepath.Dir(s.path); dir != s.store {
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("%s cannot be removed: %s", a.short(path), reason(err))
+	}
+	if dir := filepath.Dir(path); filepath.Base(dir) == filepath.Dir(name) {
 		_ = os.Remove(dir) // a project without environments; what is not empty stays
 	}
 	a.say(plain(name + " removed"))
 	return nil
+}
+
+// spelled is the path at which the stores have an environment, a link not
+// followed; "" if there is none.
+func (a *ambit) spelled(name string) string {
+	stores, err := a.stores()
+	if err != nil {
+		return ""
+	}
+	names := []string{name}
+	if bare, ok := strings.CutPrefix(name, "default/"); ok {
+		names = append(names, bare)
+	} else if !strings.Contains(name, "/") {
+		names = append(names, "default/"+name)
+	}
+	for _, dir := range stores {
+		for _, n := range names {
+			path := filepath.Join(dir, filepath.FromSlash(n)+".yaml")
+			if _, err := os.Lstat(path); err == nil {
+				return path
+			}
+		}
+	}
+	return ""
 }
 
 func runEnvRmValue(ctx context.Context, a *ambit, arg, path string) error {

@@ -70,13 +70,14 @@ func runEnvSet(ctx context.Context, a *ambit, arg, path string, values []string,
 		}
 		text = true
 	}
+	to := ""
 	s, changed, err := a.change(ctx, arg, func(s *source) ([]byte, error) {
 		encrypt := secret || !plaintext && resolver.KeptSecret(s.path, s.bytes, path)
 		if !encrypt && !plaintext && looksSecret(value) {
 			return nil, withHint(errors.New("the value looks like a secret"), "add --secret to encrypt it, or --plaintext if it is none")
 		}
-		w, err := a.written(s, value, encrypt, text)
-		if err != nil {
+		w, names, err := a.written(s, value, encrypt, text)
+		if to = names; err != nil {
 			return nil, err
 		}
 		return resolver.SetValue(s.path, s.bytes, path, w)
@@ -88,32 +89,35 @@ func runEnvSet(ctx context.Context, a *ambit, arg, path string, values []string,
 		a.say(plain(fmt.Sprintf("%s: %s is that already", s.title(a), path)))
 		return nil
 	}
-	a.say(plain(fmt.Sprintf("%s: %s set", s.title(a), path)))
+	a.say(plain(fmt.Sprintf("%s: %s set%s", s.title(a), path, to)))
 	return nil
 }
 
-// written is a value in the form in which it is to stand in the file.
-func (a *ambit) written(s *source, value string, encrypt, text bool) (resolver.Written, error) {
+// written is a value in the form in which it is to stand in the file, and for
+// whom it is encrypted.
+func (a *ambit) written(s *source, value string, encrypt, text bool) (w resolver.Written, to string, err error) {
 	switch {
 	case encrypt:
-		to, err := a.recipientsOf(s)
+		r, err := a.recipientsOf(s)
 		if err != nil {
-			return resolver.Written{}, err
+			return w, "", err
 		}
-		ciphertext, err := resolver.Encrypt([]byte(value), to.list)
-		return resolver.WrittenSecret(ciphertext), err
+		var names []string
+		for _, one := range r.list {
+			names = append(names, one.Title())
+		}
+		ciphertext, err := resolver.Encrypt([]byte(value), r.list)
+		return resolver.WrittenSecret(ciphertext), ", encrypted for " + strings.Join(names, ", "), err
 	case text:
-		w, err := resolver.WrittenText(value)
-		if err != nil {
-			return w, withHint(fmt.Errorf("the value is %w", err), "only a secret can hold any bytes: add --secret")
+		if w, err = resolver.WrittenText(value); err != nil {
+			return w, "", withHint(fmt.Errorf("the value is %w", err), "only a secret can hold any bytes: add --secret")
 		}
-		return w, nil
+		return w, "", nil
 	}
-	w, err := resolver.WrittenValue(value)
-	if err != nil {
-		return w, withHint(err, "add --string to take it as it is")
+	if w, err = resolver.WrittenValue(value); err != nil {
+		return w, "", withHint(err, "add --string to take it as it is")
 	}
-	return w, nil
+	return w, "", nil
 }
 
 // readValue reads a value from stdin, or asks for it on the terminal.
@@ -135,18 +139,18 @@ func (a *ambit) readValue(ctx context.Context, path string, fromStdin bool) (str
 			return "", usageError{"there is no value, and no terminal to ask on", "write - to read the value from stdin"}
 		}
 		defer tty.Close()
-		state, err := term.GetState(int(tty.Fd()))
+		// Before the question: what is typed at once must not be shown either.
+		state, err := term.MakeRaw(int(tty.Fd()))
 		if err != nil {
 			return "", fmt.Errorf("cannot ask on the terminal: %w", err)
 		}
-		restore = func() {
-			_ = term.Restore(int(tty.Fd()), state)
-			_, _ = fmt.Fprintln(tty)
-		}
-		_, _ = fmt.Fprintf(tty, "value of %s (it is not shown): ", printableWhole(path))
+		restore = func() { _ = term.Restore(int(tty.Fd()), state) }
 		go func() {
-			b, err := term.ReadPassword(int(tty.Fd()))
-			got <- answer{append(b, '\n'), err}
+			text, err := term.NewTerminal(tty, "").ReadPassword(fmt.Sprintf("value of %s (it is not shown): ", printableWhole(path)))
+			if errors.Is(err, io.EOF) {
+				err = errInterrupted // Ctrl-C and Ctrl-D are bytes now
+			}
+			got <- answer{[]byte(text + "\n"), err}
 		}()
 	}
 	defer restore()
@@ -155,6 +159,8 @@ func (a *ambit) readValue(ctx context.Context, path string, fromStdin bool) (str
 		return "", context.Cause(ctx)
 	case in := <-got:
 		switch {
+		case errors.Is(in.err, errInterrupted):
+			return "", in.err
 		case in.err != nil:
 			return "", fmt.Errorf("cannot read the value: %s", reason(in.err))
 		case len(in.text) > safefile.MaxSize:

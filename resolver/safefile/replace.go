@@ -34,7 +34,7 @@ func Replace(path string, before, after []byte, mode fs.FileMode) (err error) {
 			return err
 		}
 	}
-	uid, gid := -1, -1
+	uid, gid := -1, -1 // to be kept, where they are not ours
 	if before != nil {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -44,8 +44,11 @@ func Replace(path string, before, after []byte, mode fs.FileMode) (err error) {
 		if mode&0o200 == 0 {
 			return ErrReadOnly // a rename would not ask
 		}
-		if stat, ok := info.Sys().(*syscall.Stat_t); ok && (int(stat.Uid) != os.Geteuid() || int(stat.Gid) != os.Getegid()) {
-			uid, gid = int(stat.Uid), int(stat.Gid)
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+			gid = int(stat.Gid)
+			if int(stat.Uid) != os.Geteuid() {
+				uid = int(stat.Uid)
+			}
 		}
 	}
 	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".new-%016x", rand.Uint64()))
@@ -59,8 +62,11 @@ func Replace(path string, before, after []byte, mode fs.FileMode) (err error) {
 		}
 	}()
 	_, err = f.Write(after)
-	if err == nil && uid >= 0 {
-		err = f.Chown(uid, gid)
+	if err == nil && gid >= 0 {
+		// One of our files may have a group that we are not in.
+		if cerr := f.Chown(uid, gid); uid >= 0 {
+			err = cerr
+		}
 	}
 	if err == nil {
 		err = f.Chmod(mode)

@@ -25,7 +25,7 @@ var (
 	ErrForeign    = errors.New("can be changed by other users")
 	ErrNotPrivate = errors.New("is not a private file")
 	ErrNotOwn     = errors.New("belongs to another user")
-	ErrOpenMode   = errors.New("can be read by other users (chmod 600)")
+	ErrOpenMode   = errors.New("can be read by other users")
 )
 
 // Read returns the content of a regular file of at most [MaxSize] bytes, read
