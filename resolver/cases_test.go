@@ -349,7 +349,7 @@ func planned(p resolver.Plan) string {
 	}
 	for _, o := range p.Opens {
 		fmt.Fprintf(&b, "open %s %s:%d:%d", o.Provider, o.Pos.File, o.Pos.Line, o.Pos.Column)
-		for _, part := range [][2]string{{"kind", o.Kind}, {"role", o.Role}, {"profile", o.Profile}} {
+		for _, part := range [][2]string{{"kind", o.Kind}, {"role", o.Role}, {"profile", o.Profile}, {"reads", o.Reads}} {
 			if part[1] != "" {
 				fmt.Fprintf(&b, " %s=%s", part[0], part[1])
 			}

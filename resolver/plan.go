@@ -46,6 +46,7 @@ type PlannedOpen struct {
 	Kind     string   // of a login: "oidc", "assumeRole", "profile" …; "" otherwise
 	Role     string   // ARN of the role, or ""
 	Profile  string   // name of a profile that the login starts from, or ""
+	Reads    string   // the file that `file` or `dotenv` reads, as written, or ""
 	Argv     []string // of every program that it runs; a secret argument is "[secret]", an unknown one "[unknown]"
 }
 
@@ -197,6 +198,9 @@ func plannedOf(e *expr, inputs Value) PlannedOpen {
 			}
 			o.Argv = argv(v.Object["token"].Object["command"])
 		}
+	}
+	if o.Provider == "file" || o.Provider == "dotenv" {
+		o.Reads = shown(inputs.Object["path"])
 	}
 	if command, ok := inputs.Object["command"]; ok && o.Provider == "command" {
 		o.Argv = argv(command)

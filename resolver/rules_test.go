@@ -126,7 +126,7 @@ aws-login static, assumeRole, profile, session: family_static resolver/aws.TestS
 aws-secrets: esc_example_aws_secrets provider_aws_inputs resolver/aws.TestSecretsAgainstMoto resolver/aws.TestServicesExplain
 aws-parameter-store: esc_example_aws_secrets provider_aws_inputs resolver/aws.TestParametersAgainstMoto resolver/aws.TestBatches
 env: provider_env provider_env_bad
-file: provider_file provider_file_bad provider_file_watched resolver/local.TestHostileFiles
+file: provider_file provider_file_bad provider_file_watched resolver/local.TestHostileFiles script/resolve_local
 dotenv: provider_dotenv provider_dotenv_bad provider_dotenv_names
 command: provider_command_inputs plan_opens resolver/exec.TestCommandProvider resolver/exec.TestDeadlineKillsTheWholeGroup resolver/exec.TestCommandProviderShowsNoSecret
 external programs: open_provider_unknown resolver/exec.TestExternalProvider resolver/exec.TestExternalMisbehaves
@@ -136,7 +136,7 @@ provider families that come later say so: open_provider_unknown
 RESULTS
 the times of a result are the earliest of the opens that flowed into it: aws_login open_ttl resolver.TestWindow
 what was opened is kept, by what was asked and read: resolver.TestKeptOpens resolver.TestKeptByWhatWasRead resolver.TestKeptValue
-that an open failed is kept for a while: resolver.TestKeptFailures resolver.TestKeptFailureIsShared
+that an open failed is kept for a while: resolver.TestKeptFailures resolver.TestKeptFailureIsShared script/resolve_remembered
 the composition of environments: esc_example_composition esc_example_functions
 
 DIAGNOSTICS

@@ -73,6 +73,9 @@ func (d *definition) describe(o resolver.PlannedOpen) string {
 	if o.Profile != "" {
 		parts = append(parts, "profile "+o.Profile)
 	}
+	if o.Reads != "" {
+		parts = append(parts, "reads "+o.Reads)
+	}
 	if !slices.Contains(d.builtin, o.Provider) {
 		parts = append(parts, "runs ambit-provider-"+o.Provider)
 	}
