@@ -67,15 +67,17 @@ func TestColdShells(t *testing.T) {
 						}
 					}
 				}
-				if len(keys) != 1 || keys[first(keys)] != shells {
-					t.Errorf("the shells got %d different keys: %v", len(keys), keys)
-				}
 				if n := assumed(s); n != 1 {
 					t.Errorf("%d calls of STS, want 1", n)
 				}
 				t.Logf("one shell took %s, %d at once took %s", one, shells, all)
+				// A call may take 3 s; on a machine that stops for one none comes in time.
+				inTime := len(keys) > 0 || c.slow == 0
+				if inTime && (len(keys) != 1 || keys[first(keys)] != shells) {
+					t.Errorf("the shells got %d different keys: %v", len(keys), keys)
+				}
 				// Where STS takes long, the machine's own work hardly counts.
-				if c.slow == 0 || all <= one*13/10 {
+				if inTime && (c.slow == 0 || all <= one*13/10) {
 					break
 				}
 				if attempt == 5 {
