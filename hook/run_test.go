@@ -514,6 +514,6 @@ func TestPromptSaysOneError(t *testing.T) {
 	s.resolves(dir, &cache.Entry{Label: "shop", Failure: &cache.Failure{Kind: "definition", Messages: []cache.Message{
 		errorMessage("first"), hint("mend it"), errorMessage("second"), errorMessage("third"), warning("fourth"),
 	}}})
-	wantLines(t, "three errors", s.prompt(dir), "ambit: error: first", "ambit: hint: mend it", `ambit: there are more errors: run "ambit check"`)
+	wantLines(t, "three errors", s.prompt(dir), "ambit: error: first", "ambit: hint: mend it", `ambit: there are more errors: run "ambit reload"`)
 	wantLines(t, "again", s.prompt(dir))
 }

@@ -61,7 +61,7 @@ func firstError(messages []cache.Message) []cache.Message {
 	seen := false
 	for i, m := range messages {
 		if m.Level == "error" && seen {
-			return append(messages[:i:i], plain(`there are more errors: run "ambit check"`))
+			return append(messages[:i:i], plain(`there are more errors: run "ambit reload"`))
 		}
 		seen = seen || m.Level == "error"
 	}

@@ -69,7 +69,7 @@ func TestBadInput(t *testing.T) {
 		{"broken YAML", text("values:\n  environmentVariables:\n    A: [canary-secret\n"),
 			[]string{"ambit: error: ~/.config/ambit/environments/shop/dev.yaml:…"}},
 		{"a YAML bomb", text("values:\n  a: &a [x,x,x,x,x,x,x,x,x]\n  b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\n  c: [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"),
-			[]string{"ambit: error: ~/.config/ambit/environments/shop/dev.yaml:2:6: …", "ambit: hint: …", `ambit: there are more errors: run "ambit check"`}},
+			[]string{"ambit: error: ~/.config/ambit/environments/shop/dev.yaml:2:6: …", "ambit: hint: …", `ambit: there are more errors: run "ambit reload"`}},
 		{"too many nodes", text("values:\n  a: [" + strings.Repeat("x,", 300_000) + "x]\n"),
 			[]string{"ambit: error: ~/.config/ambit/environments/shop/dev.yaml:…20000…"}},
 		{"deep", text("values: " + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + "\n"),

@@ -139,7 +139,7 @@ func firstRefresh(credentials []cache.Credential) (at int64) {
 func failureOf(diags []resolver.Diagnostic, before *cache.Entry, now int64) *cache.Failure {
 	lines := messages(diags)
 	if len(lines) > maxMessages {
-		lines = append(lines[:maxMessages:maxMessages], plain(fmt.Sprintf("and %d more lines", len(lines)-maxMessages)), hint(`run "ambit check"`))
+		lines = append(lines[:maxMessages:maxMessages], plain(fmt.Sprintf("and %d more lines", len(lines)-maxMessages)), hint(`run "ambit reload" to see them all`))
 	}
 	f := &cache.Failure{Kind: string(kindOfFailure(diags)), Messages: lines}
 	switch resolver.FailureKind(f.Kind) {
