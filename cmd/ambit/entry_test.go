@@ -68,7 +68,7 @@ func TestFailureLines(t *testing.T) {
 	if lines[0].Level != "error" || lines[1].Level != "hint" || lines[0].Place.Line != 3 {
 		t.Errorf("the first lines are %v", lines[:2])
 	}
-	if last := lines[len(lines)-1]; last.Level != "hint" || !strings.Contains(last.Text, "ambit check") {
+	if last := lines[len(lines)-1]; last.Level != "hint" || !strings.Contains(last.Text, "ambit reload") {
 		t.Errorf("the last line is %v", last)
 	}
 }
