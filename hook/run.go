@@ -137,7 +137,8 @@ func (r *run) decide(stale bool, keyErr error) (*answer, error) {
 	}
 	for _, f := range found.Foreign {
 		a.watch.add(f.File, false)
-		a.say = append(a.say, warning(fmt.Sprintf("%s is ignored: %v", r.places.Short(f.File, r.pwd), f.Err)))
+		a.say = append(a.say, warning(fmt.Sprintf("%s is ignored: %v", r.places.Short(f.File, r.pwd), f.Err)),
+			hint("take away the others' permission to write, or list the directory in safe_directories of config.yaml"))
 	}
 	if len(a.say) > 0 {
 		a.session = &Session{State: Blocked}

@@ -58,7 +58,7 @@ func TestBadInput(t *testing.T) {
 		}, nil}, // to a shell there is no file
 		{"a link to a device", func(h *house, s *awstest.Server) {
 			replace(h, envrc(h), func(path string) error { return os.Symlink("/dev/zero", path) })
-		}, []string{"ambit: warning: .envrc.yaml is ignored: …can be changed by other users"}},
+		}, []string{"ambit: warning: .envrc.yaml is ignored: …can be changed by other users", "ambit: hint: …"}},
 		{"a directory", func(h *house, s *awstest.Server) {
 			replace(h, envrc(h), func(path string) error { return os.Mkdir(path, 0o755) })
 		}, unusable("is not a regular file")},
