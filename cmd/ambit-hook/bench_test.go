@@ -69,20 +69,24 @@ func (s *stage) benchSteady(b *testing.B, t *table) {
 	}
 }
 
+// repeats is how often a step runs in a row: after a fork a shell has to copy the
+// pages that it writes to, which is the fork's cost and not the next step's.
+const repeats = 50
+
 // timeSteps is the median cost of a step in a shell, as a multiple of a forked
 // /bin/true in the same loop; what the loop itself costs is taken off both.
 func (s *stage) timeSteps(shell syntax.Shell, before, step string) float64 {
 	var script string
 	if shell == syntax.Fish {
 		part := func(cmd string) string {
-			return "set -g a (date +%s%N); for i in (seq 20); " + cmd + "; end; set -a row (math (date +%s%N) - $a)\n"
+			return "set -g a (date +%s%N); for i in (seq " + strconv.Itoa(repeats) + "); " + cmd + "; end; set -a row (math (date +%s%N) - $a)\n"
 		}
 		script = "for r in (seq " + strconv.Itoa(rounds) + "); set -g row\n" +
 			part(step) + part("/bin/true") + part("builtin true") + "builtin echo $row; end\n"
 	} else {
 		// Whole microseconds, whatever the decimal point of the locale.
 		part := func(cmd string) string {
-			return "a=${EPOCHREALTIME/[.,]/}; for ((i = 0; i < 10; i++)); do " + cmd + "; done; b=${EPOCHREALTIME/[.,]/}; row+=\" $((${b:0:16} - ${a:0:16}))\"\n"
+			return "a=${EPOCHREALTIME/[.,]/}; for ((i = 0; i < " + strconv.Itoa(repeats) + "; i++)); do " + cmd + "; done; b=${EPOCHREALTIME/[.,]/}; row+=\" $((${b:0:16} - ${a:0:16}))\"\n"
 		}
 		script = "zmodload zsh/datetime 2>/dev/null\nfor ((r = 0; r < " + strconv.Itoa(rounds) + "; r++)); do row=\n" +
 			part(step) + part("/bin/true") + part("\\builtin true") + "\\builtin echo \"$row\"; done\n"

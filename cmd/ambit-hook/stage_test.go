@@ -37,9 +37,10 @@ func newStage(t testing.TB) *stage {
 	s.base = []string{
 		"HOME=" + s.home, "PATH=/usr/local/bin:/usr/bin:/bin", "USER=demo", "LOGNAME=demo", "SHELL=/bin/bash",
 		"LANG=C.UTF-8", "TERM=xterm-256color", "EDITOR=vi", "PAGER=less",
-		"AWS_ENDPOINT_URL=" + server.URL, "OIDC_TOKEN=token",
+		"AWS_ENDPOINT_URL=" + server.URL,
 	}
 	s.write(filepath.Join(s.home, ".config/ambit/config.yaml"), "hook: { timeout: 5s }\n")
+	s.write(filepath.Join(s.home, "token"), "token")
 	return s
 }
 
@@ -55,7 +56,7 @@ func (s *stage) write(path, text string) {
 // credentials are the six variables of a login, which dies in an hour.
 const credentials = `  login:
     fn::open::aws-login:
-      oidc: { roleArn: "arn:aws:iam::123456789012:role/dev", sessionName: demo, duration: 1h, token: { env: OIDC_TOKEN } }
+      oidc: { roleArn: "arn:aws:iam::123456789012:role/dev", sessionName: demo, duration: 1h, token: { file: ~/token } }
   environmentVariables:
     AWS_ACCESS_KEY_ID: ${login.accessKeyId}
     AWS_SECRET_ACCESS_KEY: ${login.secretAccessKey}
