@@ -91,9 +91,12 @@ func (r *run) seal(a *answer, d difference) (state, begun string, err error) {
 	state = r.keys.Seal(a.session.encode())
 	size, what := len(state), d.held
 	if a.session.State == Loaded && len(d.changes) > 0 {
-		half := *a.session
-		half.Pending, half.Held = true, d.begun
-		begun = r.keys.Seal(half.encode())
+		begun = pendingMark + state
+		if r.session != nil && len(r.session.Held) > 0 {
+			half := *a.session
+			half.Held = d.begun
+			begun = pendingMark + r.keys.Seal(half.encode())
+		}
 		size, what = len(begun), d.begun
 	}
 	if size > maxState {

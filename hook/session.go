@@ -49,14 +49,13 @@ type Held struct {
 	Lost  bool         // the user changed it: it is theirs until they leave
 }
 
-const sessionForm = 2
+const sessionForm = 3
 
 func (s *Session) encode() []byte {
 	var w wire.Encoder
 	w.Grow(256 + 48*len(s.Held))
 	w.Uint(sessionForm)
 	w.Uint(uint64(s.State))
-	w.Bool(s.Pending)
 	w.String(s.Dir)
 	w.String(s.Label)
 	w.Fixed(s.Said[:])
@@ -91,7 +90,7 @@ func decodeSession(b []byte) (*Session, error) {
 	if d.Uint() != sessionForm {
 		return nil, wire.ErrMalformed
 	}
-	s := &Session{State: State(d.Uint()), Pending: d.Bool(), Dir: d.String(), Label: d.String()}
+	s := &Session{State: State(d.Uint()), Dir: d.String(), Label: d.String()}
 	d.Fixed(s.Said[:])
 	d.Fixed(s.Definition[:])
 	s.Reloaded, s.RetryAt, s.Unkept, s.Files = d.Int(), d.Int(), d.Bool(), d.String()
@@ -140,12 +139,22 @@ func (k *Keys) OpenSession(state string) (*Session, error) {
 	if state == "" || isUnsealed(state) {
 		return nil, nil
 	}
+	state, pending := strings.CutPrefix(state, pendingMark)
 	plain, err := k.Unseal(state)
 	if err != nil {
 		return nil, err
 	}
-	return decodeSession(plain)
+	s, err := decodeSession(plain)
+	if err == nil {
+		s.Pending = pending
+	}
+	return s, err
 }
+
+// pendingMark stands before the seal and not within: where nothing was held, a
+// change that was begun and the same one that is complete differ in nothing else,
+// and a thousand variables are sealed once.
+const pendingMark = "p"
 
 // ValidName says whether a shell can have a variable of this name. Others are
 // never touched: `unset 'A[$(cmd)]'` runs cmd.
