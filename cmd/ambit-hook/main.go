@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -28,8 +27,6 @@ Example:
 `
 
 func main() {
-	// What a prompt reads is bounded, and it ends before collecting would pay.
-	debug.SetGCPercent(-1)
 	os.Exit(run(os.Args[1:]))
 }
 
