@@ -665,7 +665,7 @@ func TestInterruptedCommandChangesNothing(t *testing.T) {
 		if _, err := term.pty.Write([]byte{3}); err != nil {
 			t.Fatal(err)
 		}
-		term.expect("> ")
+		term.expect(prompt)
 		if late := time.Since(start); late > 2*time.Second {
 			t.Errorf("the prompt was back after %s", late)
 		}

@@ -32,6 +32,10 @@ type terminal struct {
 	gone bool
 }
 
+// prompt is what the shells show when they wait for a line. No trace shows it: zsh
+// begins traced lines with one that ends in "> ", and a start file may be echoed.
+const prompt = "ready: "
+
 // openTerminal starts the shell with a startup file of three parts: before, the
 // hook, and after.
 func openTerminal(t *testing.T, s Shell, before, after string, env ...string) *terminal {
@@ -50,7 +54,7 @@ func openTerminalWith(t *testing.T, s Shell, f fake, startup string, env ...stri
 	term := &terminal{t: t, shell: s, fake: f, home: home}
 	term.more = sync.NewCond(&term.mu)
 	rc := filepath.Join(home, map[Shell]string{Bash: "rc", Zsh: ".zshrc", Fish: "rc"}[s])
-	write(t, rc, map[Shell]string{Bash: "PS1='> '\n", Zsh: "PS1='> '; unsetopt zle\n", Fish: "function fish_prompt; printf '> '; end; set -g fish_greeting\n"}[s]+startup)
+	write(t, rc, map[Shell]string{Bash: "PS1='rea''dy: '\n", Zsh: "PS1='rea''dy: '; unsetopt zle\n", Fish: "function fish_prompt; printf '%s%s: ' rea dy; end; set -g fish_greeting\n"}[s]+startup)
 	args := map[Shell][]string{
 		Bash: {"--noprofile", "--rcfile", rc, "-i"}, Zsh: {"-d", "-i"}, Fish: {"--no-config", "-i", "-C", "source " + rc},
 	}[s]
@@ -79,7 +83,7 @@ func openTerminalWith(t *testing.T, s Shell, f fake, startup string, env ...stri
 		_ = cmd.Wait()
 		term.pty.Close()
 	})
-	term.startup = term.expect("> ")
+	term.startup = term.expect(prompt)
 	return term
 }
 
@@ -117,7 +121,7 @@ func (term *terminal) run(lines ...string) string {
 		term.t.Fatal(err)
 	}
 	shown := term.expect(fmt.Sprintf("<%d>", term.marks))
-	return shown + term.expect("> ") // the next prompt: its hook has run
+	return shown + term.expect(prompt) // the next prompt: its hook has run
 }
 
 // value types a command and returns what it writes to the file $OUT.
