@@ -214,7 +214,7 @@ func (ev *evaluator) openShape(e *expr) shape {
 		o = &opened{provider: p.Name, key: key, expr: e}
 		call := &Call{
 			Inputs: inputs, File: e.env.path, Root: e.env.root, Current: e.env.name,
-			Env: ev.opt.Env, Now: ev.opt.Now, Patience: ev.opt.Patience, Fresh: ev.opt.Fresh,
+			Env: ev.opt.Env, Now: ev.opt.Now, Patience: ev.opt.Patience, Fresh: ev.opt.Fresh, Asker: ev.opt.Asker,
 		}
 		o.run = func() (Opened, error) { return ev.keep(p, key, call, ttl) }
 		ev.opens.add(o)

@@ -42,6 +42,7 @@ type Call struct {
 	Now      func() time.Time
 	Patience Patience
 	Fresh    bool // serve nothing opened before: `ambit reload`
+	Asker    Asker // nil: nobody may be asked
 }
 
 // Opened is what a provider found. Zero times mean that nothing expires.

@@ -21,6 +21,7 @@ type Options struct {
 	Now       func() time.Time
 	Patience  Patience
 	Fresh     bool            // serve nothing opened before
+	Asker     Asker           // nil: nobody may be asked
 	Consent   map[string]bool // variables that the user lets a repository set
 	Cache     *cache.Dir      // keeps what providers opened; nil: nothing is kept
 
