@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -25,7 +24,7 @@ import (
 )
 
 // MaxFile is the size in bytes over which nothing is read or written.
-const MaxFile = 1 << 20
+const MaxFile = safefile.MaxSize
 
 // futureTolerance is how far ahead of the clock a file may have been made: more
 // means that a clock was set back, and then no instant in it can be believed.
@@ -109,42 +108,5 @@ func (d *Dir) read(room, name string, now time.Time) ([]byte, error) {
 	return b, nil
 }
 
-// WritePrivate replaces the file at path by one of mode 0600 with these bytes,
-// or leaves it as it is. The bytes are on the disk when it returns.
-func WritePrivate(path string, b []byte) (err error) {
-	if len(b) > MaxFile {
-		return fmt.Errorf("%q would be too large", path)
-	}
-	// O_EXCL makes it ours; chance only keeps two writers from meeting.
-	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".new-%016x", rand.Uint64()))
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(temp) // the error that matters is the one before
-		}
-	}()
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Chmod(0o600) // whatever the umask was
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		return err
-	}
-	if dir, derr := os.Open(filepath.Dir(path)); derr == nil {
-		_ = dir.Sync() // not every file system can; the rename itself holds
-		_ = dir.Close()
-	}
-	return nil
-}
+// WritePrivate is [safefile.WritePrivate].
+func WritePrivate(path string, b []byte) error { return safefile.WritePrivate(path, b) }

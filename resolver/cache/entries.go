@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ambit/resolver/cache/wire"
+	"ambit/resolver/safefile"
 )
 
 const (
@@ -91,7 +92,7 @@ func (d *Dir) PutEntry(key string, e *Entry, now time.Time, lookup func(name str
 		if len(framed) > MaxFile && len(variants) > 1 {
 			continue
 		}
-		if err := WritePrivate(filepath.Join(room, key), framed); err != nil {
+		if err := safefile.WritePrivate(filepath.Join(room, key), framed); err != nil {
 			return err
 		}
 		d.trim(room, key)

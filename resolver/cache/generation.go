@@ -8,14 +8,15 @@ import (
 )
 
 // Generation returns the path and mtime of the file that every open shell
-// watches, which it makes if it is missing.
+// watches, which it makes if it is missing. One from the future is touched: fish
+// takes its age for a clock.
 func (d *Dir) Generation(now time.Time) (path string, mtime time.Time, err error) {
 	if d == nil {
 		return "", time.Time{}, ErrUnusable
 	}
 	path = filepath.Join(d.path, "generation")
 	info, err := os.Lstat(path)
-	if err != nil {
+	if err != nil || info.ModTime().After(now.Add(futureTolerance)) {
 		if err := d.Touch(now); err != nil {
 			return "", time.Time{}, err
 		}
@@ -28,7 +29,8 @@ func (d *Dir) Generation(now time.Time) (path string, mtime time.Time, err error
 }
 
 // Touch gives the generation file an mtime that is strictly later than the one
-// it has, so that every open shell looks again at its next prompt.
+// it has, so that every open shell looks again at its next prompt. Only one from
+// the future, which a clock that was set back leaves, becomes an earlier one.
 func (d *Dir) Touch(now time.Time) error {
 	if d == nil {
 		return ErrUnusable
@@ -40,7 +42,7 @@ func (d *Dir) Touch(now time.Time) error {
 	}
 	defer f.Close()
 	var before time.Time
-	if info, err := f.Stat(); err == nil && info.Size() == 0 {
+	if info, err := f.Stat(); err == nil && !info.ModTime().After(now.Add(futureTolerance)) {
 		before = info.ModTime()
 	}
 	// Steps: a disk may round to microseconds, or to one or two seconds.

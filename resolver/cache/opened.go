@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ambit/resolver/cache/wire"
+	"ambit/resolver/safefile"
 )
 
 const openedSchema = "ambit opened 1"
@@ -43,7 +44,7 @@ func (d *Dir) PutOpened(key string, o *Opened) error {
 	if err != nil {
 		return err
 	}
-	return WritePrivate(filepath.Join(room, key), o.encode())
+	return safefile.WritePrivate(filepath.Join(room, key), o.encode())
 }
 
 // DropOpened forgets what is kept under key.

@@ -3,9 +3,7 @@ package safefile
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -51,42 +49,23 @@ func Replace(path string, before, after []byte, mode fs.FileMode) (err error) {
 			}
 		}
 	}
-	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".new-%016x", rand.Uint64()))
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(temp) // the error that matters is the one before
+	return beside(path, after, func(f *os.File) error {
+		if gid >= 0 {
+			// One of our files may have a group that we are not in.
+			if err := f.Chown(uid, gid); err != nil && uid >= 0 {
+				return err
+			}
 		}
-	}()
-	_, err = f.Write(after)
-	if err == nil && gid >= 0 {
-		// One of our files may have a group that we are not in.
-		if cerr := f.Chown(uid, gid); uid >= 0 {
-			err = cerr
-		}
-	}
-	if err == nil {
-		err = f.Chmod(mode)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	if before == nil {
-		// A link, and not a rename: it does not replace what appeared meanwhile.
-		if err := os.Link(temp, path); err != nil {
+		return f.Chmod(mode)
+	}, func(temp string) error {
+		if before == nil {
+			// A link, and not a rename: it does not replace what appeared meanwhile.
+			err := os.Link(temp, path)
+			if err == nil {
+				_ = os.Remove(temp) // it has the other name
+			}
 			return err
 		}
-		_ = os.Remove(temp) // it has the other name
-	} else {
 		now, err := Read(path)
 		if err != nil {
 			return err
@@ -94,13 +73,6 @@ func Replace(path string, before, after []byte, mode fs.FileMode) (err error) {
 		if !bytes.Equal(now, before) {
 			return ErrChanged
 		}
-		if err := os.Rename(temp, path); err != nil {
-			return err
-		}
-	}
-	if dir, err := os.Open(filepath.Dir(path)); err == nil {
-		_ = dir.Sync() // not every file system can; the rename itself holds
-		_ = dir.Close()
-	}
-	return nil
+		return os.Rename(temp, path)
+	})
 }

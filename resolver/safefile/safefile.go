@@ -126,7 +126,7 @@ type Owner struct{ UID, GID int }
 // Check returns an error that wraps [ErrForeign] unless the file and the
 // directory it lies in belong to the owner or to root and only they can write
 // to them. Links are followed: the directories of the link and of what it
-// points to both count.
+// points to both count. The error does not name path.
 func (o Owner) Check(path string) error {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -143,33 +143,32 @@ func (o Owner) Check(path string) error {
 		}
 		dirs = append(dirs, filepath.Dir(real))
 	}
-	if err := o.ours(path, info); err != nil {
-		return err
+	if !o.owns(info) {
+		return ErrForeign
 	}
 	for _, dir := range dirs {
 		info, err := os.Stat(dir)
 		if err != nil {
 			return err
 		}
-		if err := o.ours(dir, info); err != nil {
-			return err
+		if !o.owns(info) {
+			return fmt.Errorf("lies in %q, which %w", dir, ErrForeign)
 		}
 	}
 	return nil
 }
 
-func (o Owner) ours(path string, info fs.FileInfo) error {
+// owns says whether only the owner and root can change a file or directory. In a
+// sticky directory others can do that to their own files alone.
+func (o Owner) owns(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return fmt.Errorf("%q %w", path, ErrForeign)
+	if !ok || int(stat.Uid) != o.UID && stat.Uid != 0 {
+		return false
 	}
-	mode := info.Mode()
-	switch {
-	case int(stat.Uid) != o.UID && stat.Uid != 0:
-	case mode.Perm()&0o002 != 0 && mode&fs.ModeSticky == 0:
-	case mode.Perm()&0o020 != 0 && int(stat.Gid) != o.GID && mode&fs.ModeSticky == 0:
-	default:
-		return nil
+	others := fs.FileMode(0o002)
+	if int(stat.Gid) != o.GID {
+		others |= 0o020
 	}
-	return fmt.Errorf("%q %w", path, ErrForeign)
+	sticky := info.IsDir() && info.Mode()&fs.ModeSticky != 0
+	return info.Mode().Perm()&others == 0 || sticky
 }

@@ -49,3 +49,30 @@ func TestRead(t *testing.T) {
 		t.Error("a file without a size was read as empty")
 	}
 }
+
+func TestOwner(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	us := Owner{UID: os.Geteuid(), GID: os.Getegid()}
+	for _, c := range []struct {
+		file, dir fs.FileMode
+		foreign   bool
+	}{
+		{0o600, 0o700, false}, {0o660, 0o770, false}, {0o644, 0o777 | fs.ModeSticky, false},
+		{0o602, 0o700, true}, {0o602 | fs.ModeSticky, 0o700, true}, {0o600, 0o702, true},
+	} {
+		if err := errors.Join(os.Chmod(path, c.file), os.Chmod(dir, c.dir)); err != nil {
+			t.Fatal(err)
+		}
+		err := us.Check(path)
+		if errors.Is(err, ErrForeign) != c.foreign || !c.foreign && err != nil {
+			t.Errorf("%v in %v: %v", c.file, c.dir, err)
+		}
+		if err != nil && strings.Contains(err.Error(), path) {
+			t.Errorf("the path, which callers name, is in %v", err)
+		}
+	}
+}
