@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -81,8 +80,15 @@ func runAllow(ctx context.Context, a *ambit, arg string, yes bool) error {
 		return err // nobody has seen it
 	}
 	if !yes && !known {
-		if err := a.ask(ctx, a.short(t.file)); err != nil {
+		ok, err := confirm(ctx, fmt.Sprintf("allow %s?", a.short(t.file)), false)
+		switch {
+		case errors.Is(err, errNoTerminal):
+			return withHint(err, `run "ambit allow -y" to allow what is shown`)
+		case err != nil:
 			return err
+		case !ok:
+			a.say(plain(a.short(t.file) + " is not allowed"))
+			return said(1)
 		}
 	}
 	if err := a.trust.Put(record); err != nil {
@@ -185,36 +191,6 @@ func sameLinks(a, b []hook.Link, from, to string) bool {
 		}
 	}
 	return true
-}
-
-// ask asks on the terminal. Any answer but yes is an error, and so is the lack
-// of a terminal.
-func (a *ambit) ask(ctx context.Context, name string) error {
-	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
-	if err != nil {
-		return withHint(errors.New("there is no terminal to ask on"), `run "ambit allow -y" to allow what is shown`)
-	}
-	defer tty.Close()
-	if _, err := fmt.Fprintf(tty, "allow %s? [y/N] ", printableWhole(name)); err != nil {
-		return fmt.Errorf("cannot ask: %w", err)
-	}
-	answer := make(chan string, 1)
-	go func() {
-		text, _ := bufio.NewReader(tty).ReadString('\n') // the end of input is a no
-		answer <- text
-	}()
-	select {
-	case <-ctx.Done():
-		_, _ = fmt.Fprintln(tty)
-		return context.Cause(ctx)
-	case text := <-answer:
-		switch strings.ToLower(strings.TrimSpace(text)) {
-		case "y", "yes":
-			return nil
-		}
-	}
-	a.say(plain(name + " is not allowed"))
-	return said(1)
 }
 
 func runAllowList(a *ambit) error {

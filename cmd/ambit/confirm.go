@@ -30,7 +30,7 @@ func confirm(ctx context.Context, question string, byDefault bool) (bool, error)
 	go func() {
 		text, err := bufio.NewReader(tty).ReadString('\n')
 		if err != nil {
-			text = "n"
+			text = "n" // the end of input
 		}
 		answer <- text
 	}()

@@ -50,7 +50,11 @@ func (a *ambit) attend(argv []string, env hook.Environ) error {
 	a.unharden()
 	cmd := &exec.Cmd{Path: path, Args: argv, Env: env.List(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, os.Interrupt, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2} {
+		if !signal.Ignored(s) { // nohup(1): the command ignores it as well
+			signal.Notify(signals, s)
+		}
+	}
 	err = cmd.Start()
 	if errors.Is(err, syscall.ENOEXEC) {
 		cmd = &exec.Cmd{Path: "/bin/sh", Args: append([]string{"sh", path}, argv[1:]...), Env: cmd.Env, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
