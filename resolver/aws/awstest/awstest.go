@@ -44,8 +44,10 @@ type Server struct {
 	URL        string // of the AWS endpoint, "http://127.0.0.1:PORT"
 	ControlURL string // of the control path, on a port that no outage closes
 
-	now     func() time.Time
-	control *http.Server
+	now        func() time.Time
+	control    *http.Server
+	mux        *http.ServeMux       // of the endpoint, see parts
+	operations map[string]operation // by the mux's pattern
 
 	listening sync.Mutex // serialises opening and closing the endpoint
 	endpoint  *http.Server
@@ -55,6 +57,7 @@ type Server struct {
 	knobs    Knobs
 	keys     map[string]*principal // by access key id
 	usedMFA  map[string]bool
+	sso      ssoState
 	calls    Calls
 	requests []Request
 }
@@ -62,10 +65,11 @@ type Server struct {
 // Request is one call as it arrived, without what signs it.
 type Request struct {
 	Action string
-	KeyID  string // "" where the call is not signed
-	Region string // of the credential scope
+	At     time.Time // by the true clock
+	KeyID  string    // "" where the call is not signed
+	Region string    // of the credential scope
 	Host   string
-	Form   url.Values // the web identity token included: it is the tests' own
+	Form   url.Values // web identity tokens, codes and client secrets included: they are the tests' own
 }
 
 // Calls counts what arrived, refused and failed ones included.
@@ -86,6 +90,7 @@ func Start(o Options) (*Server, error) {
 	}
 	s := &Server{now: o.Now, keys: map[string]*principal{}, usedMFA: map[string]bool{}}
 	s.resetLocked()
+	s.mux, s.operations = s.parts()
 
 	controlListener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -153,6 +158,7 @@ func (s *Server) resetLocked() {
 	s.requests = nil
 	clear(s.keys)
 	clear(s.usedMFA)
+	s.sso = newSSOState()
 	s.keys[KeyID] = &principal{
 		account: Account, keyID: KeyID, secret: SecretKey,
 		arn: "arn:aws:iam::" + Account + ":user/demo", userID: "AIDAQYLPMN5HDEMODEMO1",
@@ -169,7 +175,7 @@ func (s *Server) clock() time.Time {
 // serve answers on l until the endpoint is closed. The caller holds no lock or
 // s.listening.
 func (s *Server) serve(l net.Listener) {
-	srv := &http.Server{Handler: s.faults(s.parts())}
+	srv := &http.Server{Handler: s.faults(s.mux)}
 	s.endpoint, s.listener = srv, l
 	go func() { _ = srv.Serve(l) }() // ends with Close or the outage
 }
@@ -182,12 +188,15 @@ func (s *Server) stop() {
 	s.endpoint, s.listener = nil, nil
 }
 
-// parts is the endpoint's table: each part of AWS registers its paths here, in
-// its own file. STS speaks at the root.
-func (s *Server) parts() http.Handler {
-	mux := http.NewServeMux()
+// parts routes the endpoint: each operation at its path, STS at the root.
+func (s *Server) parts() (*http.ServeMux, map[string]operation) {
+	mux, byPattern := http.NewServeMux(), map[string]operation{}
 	mux.HandleFunc("/", s.sts)
-	return mux
+	for _, o := range operations() {
+		mux.HandleFunc(o.path, s.handler(o))
+		byPattern[o.path] = o
+	}
+	return mux, byPattern
 }
 
 func (s *Server) count(r Request) {

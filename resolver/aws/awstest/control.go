@@ -17,6 +17,7 @@ import (
 //	GET  /calls/ACTION    one count as a plain number, for shells
 //	POST /calls/reset     sets the counts to zero
 //	POST /users           {"account","name"} makes {"accessKeyId","secretAccessKey"}
+//	POST /sso/end         ends every login of IAM Identity Center
 //	POST /reset           forgets everything
 func (s *Server) controlHandler() http.Handler {
 	mux := http.NewServeMux()
@@ -47,6 +48,7 @@ func (s *Server) controlHandler() http.Handler {
 		id, secret := s.AddUser(user.Account, user.Name)
 		writeJSON(w, map[string]string{"accessKeyId": id, "secretAccessKey": secret})
 	})
+	mux.HandleFunc("POST /sso/end", func(w http.ResponseWriter, r *http.Request) { s.EndSSOSessions() })
 	mux.HandleFunc("POST /reset", func(w http.ResponseWriter, r *http.Request) {
 		if err := s.Reset(); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)

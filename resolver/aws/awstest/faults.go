@@ -42,7 +42,7 @@ func (s *Server) faults(next http.Handler) http.Handler {
 		if k.Outage == Up || k.Outage == Truncated {
 			next.ServeHTTP(a, r)
 		} else {
-			s.count(requestOf(r, body))
+			s.count(s.requestOf(r, body))
 		}
 		if k.Slow > 0 && !pause(r, time.Duration(k.Slow)*time.Millisecond) {
 			return
@@ -70,7 +70,8 @@ func (s *Server) faults(next http.Handler) http.Handler {
 			_, _ = rand.Read(junk) // never fails
 			s.send(w, junk)
 		case Huge:
-			s.sendHuge(w)
+			_, hasPath := s.operationOf(r)
+			s.sendHuge(w, hasPath)
 		case Redirect:
 			to := k.RedirectTo
 			if to == "" {
@@ -126,11 +127,15 @@ func (s *Server) trickle(w http.ResponseWriter, r *http.Request, p []byte) {
 	}
 }
 
-func (s *Server) sendHuge(w http.ResponseWriter) {
+// sendHuge begins as a good answer would, so that a reader goes on.
+func (s *Server) sendHuge(w http.ResponseWriter, asJSON bool) {
 	const size = 1 << 30
-	w.Header().Set("Content-Type", "text/xml")
+	kind, head := "text/xml", fmt.Sprintf("<AssumeRoleResponse xmlns=%q><AssumeRoleResult><!--", namespace)
+	if asJSON {
+		kind, head = "application/json", `{"accessToken":"`
+	}
+	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Content-Length", strconv.Itoa(size))
-	head := fmt.Sprintf("<AssumeRoleResponse xmlns=%q><AssumeRoleResult><!--", namespace)
 	if !s.send(w, []byte(head)) {
 		return
 	}

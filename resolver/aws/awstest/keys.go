@@ -42,12 +42,47 @@ func (s *Server) DeleteKey(keyID string) {
 	delete(s.keys, keyID)
 }
 
-// issue gives p temporary keys that end at expires.
-func (s *Server) issue(p *principal, expires time.Time) {
-	p.keyID, p.secret, p.token, p.expires = newKeyID("ASIA", p.account), newSecret(), newToken(), expires
+// grant gives p temporary keys that live for so many seconds, or for what the
+// knob says.
+func (s *Server) grant(p *principal, seconds int) {
+	if n := s.Knobs().Lifetime; n != 0 {
+		seconds = n
+	}
+	p.keyID, p.secret, p.token = newKeyID("ASIA", p.account), newSecret(), newToken()
+	p.expires = s.clock().UTC().Truncate(time.Second).Add(time.Duration(seconds) * time.Second)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.keys[p.keyID] = p
+}
+
+// expirationText is the instant as most of AWS writes it, or what the knob says;
+// "" is to be left out.
+func (s *Server) expirationText(t time.Time) string {
+	switch text := s.Knobs().Expiration; text {
+	case "":
+		return t.Format(time.RFC3339)
+	case "absent":
+		return ""
+	default:
+		return text
+	}
+}
+
+// expirationMillis is the instant as the SSO portal writes it: a number, nil
+// where it is to be left out, and text only where the knob says what is neither
+// a number nor an instant.
+func (s *Server) expirationMillis(t time.Time) any {
+	text := s.expirationText(t)
+	if text == "" {
+		return nil
+	}
+	if said, err := time.Parse(time.RFC3339, text); err == nil {
+		return said.UnixMilli()
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n
+	}
+	return text
 }
 
 // newKeyID is an access key id that holds the account as AWS's do since 2019:

@@ -43,6 +43,8 @@ type Knobs struct {
 	DisabledRegions []string            `json:"disabledRegions"` // regions in which STS is not activated
 	Issuers         map[string][]string `json:"issuers"`         // OIDC providers and the audiences of each; none: no token is checked for them
 
+	SSO SSO `json:"sso"`
+
 	Outage     Outage `json:"outage"`
 	RedirectTo string `json:"redirectTo"` // URL; "" is another loopback name, which is another host
 	Slow       int    `json:"slow"`       // milliseconds before each answer
@@ -56,6 +58,20 @@ type Role struct {
 	Deleted     bool   `json:"deleted"`
 	ExternalID  string `json:"externalId"` // must be given if not ""
 	MFA         bool   `json:"mfa"`        // the caller must have given a code
+}
+
+// SSO is how IAM Identity Center behaves.
+type SSO struct {
+	Person          Person `json:"person"`          // before the browser
+	Pending         int    `json:"pending"`         // so many polls of a device code are answered authorization_pending; -1: until the verification page is opened
+	SlowDown        int    `json:"slowDown"`        // before these, so many are answered slow_down
+	TokenLifetime   int    `json:"tokenLifetime"`   // seconds of access tokens; 0 is 3600
+	SessionLifetime int    `json:"sessionLifetime"` // seconds after which a login cannot be renewed; 0 is 8 hours
+	ClientLifetime  int    `json:"clientLifetime"`  // seconds of a client's registration; 0 is 90 days
+	DeviceLifetime  int    `json:"deviceLifetime"`  // seconds of a device code; 0 is 600
+	NoRotation      bool   `json:"noRotation"`      // a refresh token can be used again
+
+	Assignments map[string][]string `json:"assignments"` // permission sets by account; null: every one that is asked for
 }
 
 // Next makes coming calls fail with an error of the test's choice.
@@ -83,6 +99,10 @@ func (s *Server) Update(change func(*Knobs)) error {
 	if !slices.Contains(outages, k.Outage) {
 		s.mu.Unlock()
 		return fmt.Errorf("awstest: unknown outage %q, one of %q", k.Outage, outages)
+	}
+	if !slices.Contains(persons, k.SSO.Person) {
+		s.mu.Unlock()
+		return fmt.Errorf("awstest: unknown person %q, one of %q", k.SSO.Person, persons)
 	}
 	s.knobs = k
 	s.mu.Unlock()
@@ -117,6 +137,7 @@ func (s *Server) follow(o Outage) error {
 
 func (k Knobs) clone() Knobs {
 	k.Roles, k.Issuers = maps.Clone(k.Roles), maps.Clone(k.Issuers)
+	k.SSO.Assignments = maps.Clone(k.SSO.Assignments)
 	k.InactiveKeys, k.DisabledRegions = slices.Clone(k.InactiveKeys), slices.Clone(k.DisabledRegions)
 	return k
 }

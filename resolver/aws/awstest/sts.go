@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 )
 
 const (
@@ -45,7 +44,7 @@ func (s *Server) sts(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	seen := requestOf(r, body)
+	seen := s.requestOf(r, body)
 	s.count(seen)
 	c := &call{s, r, body, seen.Form}
 
@@ -80,15 +79,23 @@ func writeXML(w io.Writer, v any) {
 }
 
 // requestOf reads what is counted about a call.
-func requestOf(r *http.Request, body []byte) Request {
-	form := r.URL.Query()
-	if posted, err := url.ParseQuery(string(body)); err == nil {
-		for name, values := range posted {
-			form[name] = values
-		}
+func (s *Server) requestOf(r *http.Request, body []byte) Request {
+	o, _ := s.operationOf(r)
+	form, posted := r.URL.Query(), url.Values{}
+	if o.json {
+		posted = jsonForm(body)
+	} else if parsed, err := url.ParseQuery(string(body)); err == nil {
+		posted = parsed
+	}
+	for name, values := range posted {
+		form[name] = values
+	}
+	action := o.action
+	if action == "" {
+		action = form.Get("Action")
 	}
 	sig, _ := parseSignature(r.Header.Get("Authorization")) // a bad one names no key
-	return Request{Action: form.Get("Action"), KeyID: sig.keyID, Region: sig.region, Host: r.Host, Form: form}
+	return Request{Action: action, At: s.now(), KeyID: sig.keyID, Region: sig.region, Host: r.Host, Form: form}
 }
 
 func (c *call) answer(action string) (any, *failure) {
@@ -191,7 +198,8 @@ func (c *call) getSessionToken(who *principal) (any, *failure) {
 		return nil, f
 	}
 	p := &principal{account: who.account, arn: who.arn, userID: who.userID, mfa: mfa}
-	return sessionTokenResult{Credentials: c.grant(p, seconds)}, nil
+	c.grant(p, seconds)
+	return sessionTokenResult{Credentials: c.credentials(p)}, nil
 }
 
 // checkRole validates the parameters that both ways into a role share and
@@ -278,26 +286,12 @@ func (c *call) session(arn string, seconds int, mfa bool) (assumedRoleUser, cred
 		arn:    fmt.Sprintf("arn:%s:sts::%s:assumed-role/%s/%s", partition, account, name, session),
 		userID: newUniqueID("AROA") + ":" + session,
 	}
-	creds := c.grant(p, seconds)
-	return assumedRoleUser{ID: p.userID, Arn: p.arn}, creds
+	c.grant(p, seconds)
+	return assumedRoleUser{ID: p.userID, Arn: p.arn}, c.credentials(p)
 }
 
-func (c *call) grant(p *principal, seconds int) credentials {
-	k := c.Knobs()
-	if k.Lifetime != 0 {
-		seconds = k.Lifetime
-	}
-	expires := c.clock().UTC().Truncate(time.Second).Add(time.Duration(seconds) * time.Second)
-	c.issue(p, expires)
-	text := expires.Format(time.RFC3339)
-	switch k.Expiration {
-	case "":
-	case "absent":
-		text = ""
-	default:
-		text = k.Expiration
-	}
-	return credentials{KeyID: p.keyID, Secret: p.secret, Token: p.token, Expiration: text}
+func (c *call) credentials(p *principal) credentials {
+	return credentials{KeyID: p.keyID, Secret: p.secret, Token: p.token, Expiration: c.expirationText(p.expires)}
 }
 
 // packedSize is the share of the allowance in per cent, 0 without a policy.
