@@ -169,10 +169,10 @@ func refuseOIDC(w http.ResponseWriter, f failure) {
 	refuseAsJSON(w, f, "com.amazonaws.sso.oidc", map[string]string{"error": oauth.String(), "error_description": f.message})
 }
 
-// newOpaque is a random string of n bytes in unpadded base64url, the alphabet of
-// client ids and device codes.
+// newOpaque is a random string made of n bytes: letters and digits alone, so that
+// it stands in a command line and a URL as it is.
 func newOpaque(n int) string {
 	b := make([]byte, n)
 	_, _ = rand.Read(b) // never fails
-	return base64.RawURLEncoding.EncodeToString(b)
+	return strings.NewReplacer("-", "x", "_", "y").Replace(base64.RawURLEncoding.EncodeToString(b))
 }
