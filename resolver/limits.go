@@ -18,6 +18,7 @@ const (
 	maxOutput       = 1 << 20   // of a provider
 	MaxVariable     = 64 << 10  // bytes of a variable's value
 	MaxFileValue    = 1 << 20   // bytes of a value of `files`
+	MaxFileValues   = 4 << 20   // bytes of all values of `files`; the entry that carries them to the hook is bounded
 	MaxChange       = 256 << 10 // bytes of all names and values of a load
 	maxOpens        = 8         // opens at once
 	maxDuration     = 100 * 365 * 24 * time.Hour

@@ -62,6 +62,13 @@ func TestLimits(t *testing.T) {
 		}
 		return root("values:\n  big: " + strings.Repeat("x", 600_000) + "\n" + b.String())
 	}
+	files := func(n int) memory {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "    F%d: '${half}${half}'\n", i)
+		}
+		return root("values:\n  half: " + strings.Repeat("x", 1<<19) + "\n  files:\n" + b.String())
+	}
 	seq := func(n int) memory { return root("values:\n  a:\n" + strings.Repeat("  - 1\n", n)) }
 	for name, c := range map[string]struct {
 		good, bad memory
@@ -78,6 +85,7 @@ func TestLimits(t *testing.T) {
 		"all computed values":   {texts(20), texts(40), "all computed values together are larger than 16 MiB"},
 		"a computed value":      {root("values:\n  a: " + strings.Repeat("x", 600_000) + "\n  b: 'x${a}'"), root("values:\n  a: " + strings.Repeat("x", 600_000) + "\n  b: '${a}${a}'"), "the computed value is larger than 1 MiB"},
 		"a file of files":       {root("values: { files: { A: '" + strings.Repeat("x", 1<<20-60) + "' } }"), root("values:\n  a: '" + strings.Repeat("x", 600_000) + "'\n  files: { A: '${a}${a}' }"), "the computed value is larger than 1 MiB"},
+		"all files":             {files(4), files(5), `the files have more than 4 MiB together, with "F4"`},
 		"an environment's name": {root("imports: []"), root("imports: [" + strings.Repeat("x", 101) + "]"), `invalid environment name "` + strings.Repeat("x", 101) + `"`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -243,7 +243,7 @@ func (ev *evaluator) checkName(x export) bool {
 
 // bounds reports values that no shell, or no process, can take.
 func (ev *evaluator) bounds(set []export) {
-	total, size := 0, 0
+	total, size, files := 0, 0, 0
 	var largest export
 	for _, x := range set {
 		text := textOf(x.value)
@@ -256,6 +256,9 @@ func (ev *evaluator) bounds(set []export) {
 			ev.report(x.env, x.pos, fmt.Sprintf("the variable %q has %d bytes, more than 64 KiB", x.name, len(text)), "put it in files")
 		default:
 			if x.file {
+				if files += len(text); files > MaxFileValues && files-len(text) <= MaxFileValues {
+					ev.report(x.env, x.pos, fmt.Sprintf("the files have more than %d MiB together, with %q", MaxFileValues>>20, x.name), "let a program read what is so large")
+				}
 				text = "" // its path is yet to be made
 			}
 			if total += len(x.name) + 1 + len(text); len(text) >= size {

@@ -144,6 +144,10 @@ func (e *Entry) Encode() []byte {
 	return wire.Frame(entrySchema, w.Bytes())
 }
 
+// MaxEntry is the size in bytes of the largest entry that the hook takes from
+// `ambit resolve`. One that is larger than [MaxFile] loads and is not kept.
+const MaxEntry = 8 << 20
+
 // DecodeEntry reads what [Entry.Encode] made; it takes nothing else.
 func DecodeEntry(b []byte) (*Entry, error) {
 	body, err := wire.Unframe(entrySchema, b)

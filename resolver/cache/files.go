@@ -57,6 +57,7 @@ func (d *Dir) PutFiles(set string, files []FileVariable, at time.Time) ([]string
 	if err != nil {
 		return nil, err
 	}
+	d.sweepFiles() // nobody else may come by for long
 	var paths []string
 	for _, f := range files {
 		path := filepath.Join(dir, f.Name)
