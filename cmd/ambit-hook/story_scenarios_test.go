@@ -13,11 +13,10 @@ type scenario struct {
 	play    func(t *testing.T, h *house, sh shell)
 }
 
-var scenarios = slices.Concat(loadScenarios, pathScenarios, valueScenarios, editScenarios, shellScenarios, commandScenarios)
+var scenarios = slices.Concat(loadScenarios, pathScenarios, valueScenarios, fileScenarios, editScenarios, shellScenarios, commandScenarios)
 
-// Not among them: 24 and 29, which are free, and 30, the dialect of dotenv files,
-// which the cases of testdata/resolve cover without a shell.
-var elsewhere = []int{24, 29, 30}
+// Not among them: 24 and 29, which are free.
+var elsewhere = []int{24, 29}
 
 func TestScenarios(t *testing.T) {
 	t.Parallel()

@@ -49,6 +49,8 @@ func (a *ambit) attend(argv []string, env hook.Environ) error {
 	}
 	a.unharden()
 	cmd := &exec.Cmd{Path: path, Args: argv, Env: env.List(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	// For good: a window that is closed may say so once more when the command has
+	// ended, and there is something left to do.
 	signals := make(chan os.Signal, 8)
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2} {
 		if !signal.Ignored(s) { // nohup(1): the command ignores it as well
@@ -73,7 +75,6 @@ func (a *ambit) attend(argv []string, env hook.Environ) error {
 		}
 	}()
 	err = cmd.Wait()
-	signal.Stop(signals)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
