@@ -2,22 +2,30 @@
 // variables that it was given to the file that its argument names, with NUL
 // between them. Called ambit-hook, it stands in for that program: call number N
 // prints the first N bytes of the file answer, which lies beside it, and leaves its
-// variables there in a file environ-N. It is a program of its own because the test
-// program starts slowly under the race detector.
+// variables there in a file environ-N. Called maxrss, it runs the program that its
+// arguments name and prints the most memory that this had, in KiB. It is a program of
+// its own because the test program starts slowly under the race detector, and because
+// Linux counts to a process what its parent had when it was started.
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 func main() {
 	var err error
-	if filepath.Base(os.Args[0]) == "ambit-hook" {
+	switch filepath.Base(os.Args[0]) {
+	case "ambit-hook":
 		err = cut(filepath.Dir(os.Args[0]))
-	} else {
+	case "maxrss":
+		err = measure(os.Args[1:])
+	default:
 		err = dump(os.Args[1])
 	}
 	if err != nil {
@@ -32,6 +40,20 @@ func dump(file string) error {
 		return err
 	}
 	return os.Rename(temp, file)
+}
+
+func measure(argv []string) error {
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Run(); err != nil {
+		return err
+	}
+	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	fmt.Println(usage.Maxrss)
+	return nil
 }
 
 func cut(dir string) error {
