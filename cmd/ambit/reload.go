@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"ambit/hook"
 	"ambit/resolver"
+	"ambit/resolver/cache"
 )
 
 func reloadCommand(a *ambit) *cobra.Command {
@@ -43,9 +45,9 @@ func runReload(ctx context.Context, a *ambit) error {
 		return err
 	}
 	key := a.entryKey(record)
-	unlock, err := a.cacheDir.Lock(ctx, key, func() bool { return false })
+	unlock, err := a.lockEntry(ctx, key)
 	if err != nil {
-		return context.Cause(ctx)
+		return err
 	}
 	defer unlock()
 	before := a.cacheDir.Entry(key, a.now(), base.Lookup)
@@ -72,6 +74,27 @@ func runReload(ctx context.Context, a *ambit) error {
 	}
 	a.say(plain(line))
 	return nil
+}
+
+// lockEntry waits for other processes that are making the same entry: the longest
+// is a renewal in the background.
+func (a *ambit) lockEntry(ctx context.Context, key string) (cache.Unlock, error) {
+	wait, cancel := context.WithTimeout(ctx, detachedTime+5*time.Second)
+	defer cancel()
+	tries := 0
+	unlock, err := a.cacheDir.Lock(wait, key, func() bool {
+		if tries++; tries == 4 { // after about 200 ms
+			a.say(plain("waiting for another process that is resolving this …"))
+		}
+		return false
+	})
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil:
+		return nil, withHint(errors.New("another process has been resolving this for too long"), "see what it waits for: ps -C ambit -o pid,stat,args")
+	}
+	return unlock, nil
 }
 
 // lifeOf is how long the credentials of a result live, "" if none expire.
