@@ -8,6 +8,16 @@
 // [Knobs] and reads the counts. Go tests call [Server.Update] and
 // [Server.Calls] instead. The program fakeaws wraps it.
 //
+// The parts, all at [Server.URL], and how clients are led there:
+//
+//	STS                   AWS_ENDPOINT_URL_STS
+//	SSO-OIDC, /authorize  AWS_ENDPOINT_URL_SSO_OIDC
+//	SSO portal            AWS_ENDPOINT_URL_SSO
+//	IMDSv2                AWS_EC2_METADATA_SERVICE_ENDPOINT
+//	EKS pod               AWS_CONTAINER_CREDENTIALS_FULL_URI, with [ContainerPath] and [ContainerToken]
+//	ECS task              [ContainerRelativeURI] at 169.254.170.2, which a test's dialer has to lead here
+//	sign-in federation    /federation
+//
 // What it does not do: it evaluates no IAM policies (every valid caller may
 // assume every role that is not deleted) and verifies no signature of an OIDC
 // token.
@@ -49,17 +59,20 @@ type Server struct {
 	mux        *http.ServeMux       // of the endpoint, see parts
 	operations map[string]operation // by the mux's pattern
 
+	rotating  sync.Mutex // serialises making the keys of instances and containers
 	listening sync.Mutex // serialises opening and closing the endpoint
 	endpoint  *http.Server
 	listener  net.Listener
 
-	mu       sync.Mutex
-	knobs    Knobs
-	keys     map[string]*principal // by access key id
-	usedMFA  map[string]bool
-	sso      ssoState
-	calls    Calls
-	requests []Request
+	mu                       sync.Mutex
+	knobs                    Knobs
+	keys                     map[string]*principal // by access key id
+	sso                      ssoState
+	mfaCodes                 map[string]*shownCode // by serial number, space, code
+	handouts                 map[string]*handout   // by ARN of the session
+	imdsTokens, signinTokens map[string]time.Time  // when each expires
+	calls                    Calls
+	requests                 []Request
 }
 
 // Request is one call as it arrived, without what signs it.
@@ -88,7 +101,8 @@ func Start(o Options) (*Server, error) {
 	if o.Addr == "" {
 		o.Addr = "127.0.0.1:0"
 	}
-	s := &Server{now: o.Now, keys: map[string]*principal{}, usedMFA: map[string]bool{}}
+	s := &Server{now: o.Now, keys: map[string]*principal{}, mfaCodes: map[string]*shownCode{},
+		handouts: map[string]*handout{}, imdsTokens: map[string]time.Time{}, signinTokens: map[string]time.Time{}}
 	s.resetLocked()
 	s.mux, s.operations = s.parts()
 
@@ -157,7 +171,10 @@ func (s *Server) resetLocked() {
 	s.calls = Calls{ByAction: map[string]int{}, ByKey: map[string]int{}}
 	s.requests = nil
 	clear(s.keys)
-	clear(s.usedMFA)
+	clear(s.mfaCodes)
+	clear(s.handouts)
+	clear(s.imdsTokens)
+	clear(s.signinTokens)
 	s.sso = newSSOState()
 	s.keys[KeyID] = &principal{
 		account: Account, keyID: KeyID, secret: SecretKey,

@@ -17,6 +17,7 @@ import (
 //	GET  /calls/ACTION    one count as a plain number, for shells
 //	POST /calls/reset     sets the counts to zero
 //	POST /users           {"account","name"} makes {"accessKeyId","secretAccessKey"}
+//	GET  /mfa?serial=ARN  the next MFA code, of the user demo if no serial number is given
 //	POST /sso/end         ends every login of IAM Identity Center
 //	POST /reset           forgets everything
 func (s *Server) controlHandler() http.Handler {
@@ -47,6 +48,13 @@ func (s *Server) controlHandler() http.Handler {
 		}
 		id, secret := s.AddUser(user.Account, user.Name)
 		writeJSON(w, map[string]string{"accessKeyId": id, "secretAccessKey": secret})
+	})
+	mux.HandleFunc("GET /mfa", func(w http.ResponseWriter, r *http.Request) {
+		serial := r.FormValue("serial")
+		if serial == "" {
+			serial = MFASerial
+		}
+		_, _ = fmt.Fprintln(w, s.NextMFACode(serial))
 	})
 	mux.HandleFunc("POST /sso/end", func(w http.ResponseWriter, r *http.Request) { s.EndSSOSessions() })
 	mux.HandleFunc("POST /reset", func(w http.ResponseWriter, r *http.Request) {

@@ -20,6 +20,7 @@ type principal struct {
 	arn     string
 	userID  string
 	role    bool // came from a role: what it assumes is chained
+	chained bool // and was assumed by another role
 	mfa     bool // a code was given
 }
 

@@ -43,7 +43,10 @@ type Knobs struct {
 	DisabledRegions []string            `json:"disabledRegions"` // regions in which STS is not activated
 	Issuers         map[string][]string `json:"issuers"`         // OIDC providers and the audiences of each; none: no token is checked for them
 
-	SSO SSO `json:"sso"`
+	SSO       SSO       `json:"sso"`
+	IMDS      IMDS      `json:"imds"`
+	Container Container `json:"container"`
+	Frozen    bool      `json:"frozen"` // instances and containers find nothing newer, not even when it has expired
 
 	Outage     Outage `json:"outage"`
 	RedirectTo string `json:"redirectTo"` // URL; "" is another loopback name, which is another host
@@ -74,6 +77,21 @@ type SSO struct {
 	Assignments map[string][]string `json:"assignments"` // permission sets by account; null: every one that is asked for
 }
 
+// IMDS is how the instance and its metadata service are set up.
+type IMDS struct {
+	Role   string   `json:"role"`   // attached to the instance; "" is "instance"
+	NoRole bool     `json:"noRole"` // none is attached
+	Code   string   `json:"code"`   // instead of Success, without keys: "AssumeRoleUnauthorizedAccess"
+	Token  TokenPut `json:"token"`
+	V1     bool     `json:"v1"` // answers without a token too
+}
+
+// Container is what an EKS pod and an ECS task are given.
+type Container struct {
+	Role          string `json:"role"`          // "" is "task"
+	Authorization string `json:"authorization"` // that the full URI wants; "" is ContainerToken
+}
+
 // Next makes coming calls fail with an error of the test's choice.
 type Next struct {
 	Calls   int    `json:"calls"`  // how many; counted down
@@ -96,17 +114,26 @@ func (s *Server) Update(change func(*Knobs)) error {
 	s.mu.Lock()
 	k := s.knobs.clone()
 	change(&k)
-	if !slices.Contains(outages, k.Outage) {
+	if err := k.check(); err != nil {
 		s.mu.Unlock()
-		return fmt.Errorf("awstest: unknown outage %q, one of %q", k.Outage, outages)
-	}
-	if !slices.Contains(persons, k.SSO.Person) {
-		s.mu.Unlock()
-		return fmt.Errorf("awstest: unknown person %q, one of %q", k.SSO.Person, persons)
+		return err
 	}
 	s.knobs = k
 	s.mu.Unlock()
 	return s.follow(k.Outage)
+}
+
+// check refuses words that no knob knows: they would turn nothing.
+func (k Knobs) check() error {
+	switch {
+	case !slices.Contains(outages, k.Outage):
+		return fmt.Errorf("awstest: unknown outage %q, one of %q", k.Outage, outages)
+	case !slices.Contains(persons, k.SSO.Person):
+		return fmt.Errorf("awstest: unknown person %q, one of %q", k.SSO.Person, persons)
+	case !slices.Contains(tokenPuts, k.IMDS.Token):
+		return fmt.Errorf("awstest: unknown way of a token request %q, one of %q", k.IMDS.Token, tokenPuts)
+	}
+	return nil
 }
 
 // follow closes the port for a refusal and opens it otherwise.

@@ -12,7 +12,7 @@ import (
 // but those of STS, which speaks at the root.
 type operation struct {
 	path   string // a pattern of http.ServeMux, without a method
-	method string
+	method string // "": any
 	action string // the name it is counted by; "": the parameter Action
 	json   bool   // the parameters stand in a JSON body, as OIDC's do
 	answer func(*Server, *http.Request, url.Values) (any, *failure)
@@ -23,14 +23,17 @@ type operation struct {
 type (
 	redirect string // to this URL
 	page     string // HTML for the person's browser
-	plain    string // text
+	plain    struct {
+		text   string
+		header http.Header
+	}
 )
 
 // operations is the endpoint's table: each part of AWS lists its calls in its
 // own file.
 func operations() []operation {
 	var all []operation
-	for _, part := range [][]operation{ssoOIDC, ssoPortal} {
+	for _, part := range [][]operation{ssoOIDC, ssoPortal, imds, containers, signin} {
 		all = append(all, part...)
 	}
 	return all
@@ -46,7 +49,7 @@ func (s *Server) handler(o operation) http.HandlerFunc {
 		seen := s.requestOf(r, body)
 		s.count(seen)
 		w.Header().Set("X-Amzn-Requestid", newRequestID())
-		if r.Method != o.method {
+		if o.method != "" && r.Method != o.method {
 			w.Header().Set("Allow", o.method)
 			o.refuse(w, failure{http.StatusMethodNotAllowed, "UnsupportedOperation", "The HTTP verb specified is not supported."})
 			return
@@ -75,7 +78,10 @@ func writeResult(w http.ResponseWriter, r *http.Request, result any) {
 		_, _ = io.WriteString(w, string(v)) // into memory
 	case plain:
 		w.Header().Set("Content-Type", "text/plain")
-		_, _ = io.WriteString(w, string(v)) // into memory
+		for name, values := range v.header {
+			w.Header()[name] = values
+		}
+		_, _ = io.WriteString(w, v.text) // into memory
 	default:
 		writeJSON(w, v)
 	}
@@ -117,7 +123,7 @@ func refuseAsJSON(w http.ResponseWriter, f failure, definedIn string, body map[s
 	w.Header().Set("X-Amzn-Errortype", f.code+":http://internal.amazon.com/coral/"+definedIn+"/")
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(f.status)
-	_ = json.NewEncoder(w).Encode(body) // into memory
+	writeJSON(w, body)
 }
 
 // atoi reads a number that may be missing.

@@ -35,7 +35,6 @@ type call struct {
 var (
 	roleARN     = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::(\d{12}):role/(?:[\x21-\x7e]*/)?([\w+=,.@-]{1,64})$`)
 	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
-	mfaCode     = regexp.MustCompile(`^\d{6}$`)
 )
 
 // sts answers the STS Query API.
@@ -151,7 +150,7 @@ func (c *call) assumeRole(who *principal) (any, *failure) {
 	if f := checkDuration(seconds, role.MaxDuration, who.role); f != nil {
 		return nil, f
 	}
-	user, creds := c.session(arn, seconds, mfa)
+	user, creds := c.session(arn, seconds, mfa, who.role)
 	return assumeRoleResult{User: user, Credentials: creds, SourceIdentity: c.form.Get("SourceIdentity"),
 		PackedPolicySize: c.packedSize()}, nil
 }
@@ -178,7 +177,7 @@ func (c *call) assumeRoleWithWebIdentity() (any, *failure) {
 	if f := checkDuration(seconds, role.MaxDuration, false); f != nil {
 		return nil, f
 	}
-	user, creds := c.session(arn, seconds, false)
+	user, creds := c.session(arn, seconds, false, false)
 	return webIdentityResult{
 		Subject: id.subject, Audience: id.audience, Provider: strings.TrimPrefix(id.issuer, "https://"),
 		User: user, Credentials: creds, PackedPolicySize: c.packedSize(),
@@ -257,32 +256,13 @@ func checkDuration(seconds, most int, chained bool) *failure {
 	return nil
 }
 
-// checkMFA says whether the caller has proved a second factor, now or when its
-// session began. A code works once.
-func (c *call) checkMFA(who *principal) (bool, *failure) {
-	serial, code := c.form.Get("SerialNumber"), c.form.Get("TokenCode")
-	if serial == "" && code == "" {
-		return who.mfa, nil
-	}
-	if serial == "" || code == "" {
-		return false, &failure{403, "AccessDenied", "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code."}
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !mfaCode.MatchString(code) || c.usedMFA[serial+" "+code] {
-		return false, &failure{403, "AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code. "}
-	}
-	c.usedMFA[serial+" "+code] = true
-	return true, nil
-}
-
-// session makes the keys of an assumed role.
-func (c *call) session(arn string, seconds int, mfa bool) (assumedRoleUser, credentials) {
+// session makes the keys of an assumed role; chained says that a role assumed it.
+func (c *call) session(arn string, seconds int, mfa, chained bool) (assumedRoleUser, credentials) {
 	m := roleARN.FindStringSubmatch(arn)
 	partition, account, name := m[1], m[2], m[3]
 	session := c.form.Get("RoleSessionName")
 	p := &principal{
-		account: account, role: true, mfa: mfa,
+		account: account, role: true, mfa: mfa, chained: chained,
 		arn:    fmt.Sprintf("arn:%s:sts::%s:assumed-role/%s/%s", partition, account, name, session),
 		userID: newUniqueID("AROA") + ":" + session,
 	}
