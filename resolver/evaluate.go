@@ -30,8 +30,8 @@ type evaluator struct {
 	dotenv   map[*dotenvFile]*Value
 	opens    *openings
 	pass     int
-	links    []hop          // references that are being followed or written out, the last one on top
-	forcing  map[*expr]bool // those whose values are being written out
+	links    []hop           // references that are being followed or written out, the last one on top
+	forcing  map[string]bool // the identities of lists and objects that are being written out
 	depth    int
 	computed int // bytes of computed values
 	overflow bool
@@ -52,7 +52,7 @@ func newEvaluator(ctx context.Context, p *Program, opt Options, m mode) *evaluat
 	}
 	return &evaluator{
 		p: p, ctx: ctx, opt: opt, mode: m, decrypts: m == modeEvaluate, cells: make([]*cell, p.exprs), roots: map[*environment]*cell{}, chains: map[*environment]*layer{},
-		dotenv: map[*dotenvFile]*Value{}, opens: newOpenings(), forcing: map[*expr]bool{},
+		dotenv: map[*dotenvFile]*Value{}, opens: newOpenings(), forcing: map[string]bool{},
 	}
 }
 
@@ -798,24 +798,23 @@ func (ev *evaluator) force(c *cell) (Value, bool) {
 	if sh.kind == shapeValue {
 		return ev.copied(c, sh.value), true
 	}
-	refs := c.references()
-	for i, e := range refs {
-		if ev.forcing[e] {
-			for _, e := range refs[:i] {
-				delete(ev.forcing, e)
-			}
+	refs := ev.references(c)
+	id := ""
+	if len(refs) > 0 && (sh.kind == shapeObject || sh.kind == shapeList) {
+		if id = ev.identity(sh); ev.forcing[id] {
+			e := refs[0]
 			ev.report(e.env, e.posAt(e.parts[0].path[0].offset), "cycle: "+ev.describe(e)+" contains itself", "")
 			return Value{Unknown: true, Pos: e.pos()}, true
 		}
-		ev.forcing[e] = true
+		ev.forcing[id] = true
 	}
 	for _, e := range refs {
 		ev.links = append(ev.links, hop{e, e.parts[0].path[0]})
 	}
 	v, ok := ev.forceShape(c.expr, sh)
 	ev.links = ev.links[:len(ev.links)-len(refs)]
-	for _, e := range refs {
-		delete(ev.forcing, e)
+	if id != "" {
+		delete(ev.forcing, id)
 	}
 	if ok {
 		v = ev.copied(c, v)
@@ -836,9 +835,9 @@ func (ev *evaluator) copied(c *cell, v Value) Value {
 	return v
 }
 
-// references are the references among what a cell is made of: to write out one
-// while it is written out would never end.
-func (c *cell) references() []*expr {
+// references are the references among what a cell is made of: only through one
+// can a value contain itself.
+func (ev *evaluator) references(c *cell) []*expr {
 	if c.expr != nil {
 		if c.expr.kind == exprRef {
 			return []*expr{c.expr}
@@ -846,20 +845,71 @@ func (c *cell) references() []*expr {
 		return nil
 	}
 	var refs []*expr
-	for l := c.chain; l != nil; l = l.next {
-		of := l.source
-		for of.of != nil && of.of.chain != nil {
-			of = of.of.chain.source
-		}
-		e := of.expr
-		if of.of != nil {
-			e = of.of.expr
-		}
-		if e != nil && e.kind == exprRef && !slices.Contains(refs, e) {
+	for l := c.chain; l != nil; l = ev.next(l) {
+		if e := l.root(); e != nil && e.kind == exprRef && !slices.Contains(refs, e) {
 			refs = append(refs, e)
 		}
 	}
 	return refs
+}
+
+// root is the written value that a source is, or is a part of; nil if there is
+// none.
+func (s source) root() *expr {
+	for s.of != nil && s.of.chain != nil {
+		s = s.of.chain.source
+	}
+	if s.of != nil {
+		return s.of.expr
+	}
+	return s.expr
+}
+
+// identity tells lists and objects apart: equal ones are made of the same written
+// and computed parts, in the same order, and so have the same elements and
+// properties. One that is met again while it is written out contains itself.
+func (ev *evaluator) identity(sh *shape) string {
+	if sh.kind == shapeList {
+		return fmt.Sprintf("%p", sh.list)
+	}
+	var parts []string
+	add := func(part any) {
+		if id := fmt.Sprintf("%p", part); !slices.Contains(parts, id) {
+			parts = append(parts, id)
+		}
+	}
+	seen := map[*object]bool{}
+	var walk func(o *object)
+	walk = func(o *object) {
+		if seen[o] {
+			return
+		}
+		seen[o] = true
+		if o.head == nil {
+			add(o)
+		}
+		for l := o.head; l != nil; l = ev.next(l) {
+			switch {
+			case l.expr != nil && l.expr.kind == exprObject:
+				add(l.expr)
+				continue
+			case l.value != nil && l.value.Kind == Object && !l.value.Unknown:
+				add(l.value.Object)
+				continue
+			}
+			switch sh := ev.resolveSource(l.source); sh.kind {
+			case shapeObject:
+				walk(sh.obj)
+			case shapePending:
+				add(l.root())
+			case shapeAbsent:
+			default:
+				return // it hides what is below
+			}
+		}
+	}
+	walk(sh.obj)
+	return strings.Join(parts, " ")
 }
 
 // maxForced bounds how deep values nest that references build up.

@@ -93,7 +93,7 @@ fn::validate: builtin_validate builtin_validate_bad builtin_validate_schema buil
 IMPORTS AND MERGING
 imports merge left to right, own values on top: merge_three import_order resolver.TestMergeAssociative
 with merge: false only imports[…] reaches it: import_merge_false
-objects merge per key, everything else replaces, null too: merge_values merge_computed
+objects merge per key, everything else replaces, null too: merge_values merge_computed esc_merge_reference
 a final value holds, with a warning, also against dotenv and unset: builtin_final builtin_final_sibling builtin_final_dotenv directory_unset_final
 a login replaces another login and merges with written keys: merge_logins merge_login_extra
 
@@ -105,7 +105,7 @@ only what is needed is computed and opened: open_unneeded merge_lazy environment
 equal opens are one, others run side by side: open_once_for_equal resolver.TestEqualOpensOnce resolver.TestOpensRunAtOnce
 the result is the same in whatever order opens end: resolver.TestOrderOfOpensChangesNothing
 evaluation goes on after an error: import_errors_all open_fails check_everything
-a cycle is an error that names it: reference_cycle reference_cycle_merged import_cycle import_cycle_self
+a cycle is an error that names it: reference_cycle reference_cycle_merged cycle_merged_twice import_cycle import_cycle_self
 
 OUTPUTS
 environmentVariables: scalars, null is empty: variables_kinds variables_null variables_bytes
