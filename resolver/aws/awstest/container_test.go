@@ -60,7 +60,8 @@ func TestDefaultChainInContainers(t *testing.T) {
 	if err := os.WriteFile(file, []byte(awstest.ContainerToken), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// The address of ECS's endpoint is fixed, so the way to it leads here.
+	// The address of ECS's endpoint is fixed, so the way to it leads here. The
+	// SDK's general HTTP client has no part in this call.
 	here := awshttp.NewBuildableClient().WithTransportOptions(func(tr *http.Transport) {
 		tr.Proxy = nil
 		tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -84,7 +85,8 @@ func TestDefaultChainInContainers(t *testing.T) {
 			for name, value := range env {
 				t.Setenv(name, value)
 			}
-			cfg, err := config.LoadDefaultConfig(context.Background(), config.WithRegion("eu-central-1"), config.WithHTTPClient(here))
+			cfg, err := config.LoadDefaultConfig(context.Background(), config.WithRegion("eu-central-1"),
+				config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) { o.HTTPClient = here }))
 			if err != nil {
 				t.Fatal(err)
 			}
