@@ -21,7 +21,7 @@ const (
 	Silent      Outage = "silent"    // the request is taken and never answered
 	Unavailable Outage = "503"       // Service Unavailable, as AWS says it
 	HTML        Outage = "html"      // a captive portal's page, with status 200
-	Truncated   Outage = "truncated" // the XML ends half-way, the connection orderly
+	Truncated   Outage = "truncated" // the answer ends half-way, the connection orderly
 	Garbage     Outage = "garbage"   // random bytes
 	Huge        Outage = "huge"      // a body of 1 GB
 	Redirect    Outage = "redirect"  // 307 to Knobs.RedirectTo
