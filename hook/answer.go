@@ -32,6 +32,7 @@ func (r *run) answer(a *answer) {
 	r.tell(a, d)
 
 	current, had := r.env[StateVar]
+	after := seen(compared(a.reads), r.env, d.changes)
 	changes := d.changes
 	final := shells.Change{Name: StateVar, Value: state, Unset: state == ""}
 	if len(changes) > 0 && begun != "" {
@@ -39,21 +40,7 @@ func (r *run) answer(a *answer) {
 	} else if state != current || (state == "" && had) {
 		changes = append(changes, final)
 	}
-	reads := compared(a.reads)
-	after := make(Environ, len(reads))
-	for _, name := range reads {
-		if value, set := r.env[name]; set {
-			after[name] = value
-		}
-		for _, c := range changes {
-			if c.Name == name && c.Unset {
-				delete(after, name)
-			} else if c.Name == name {
-				after[name] = c.Value
-			}
-		}
-	}
-	r.write(changes, a, state != "", seen(reads, after))
+	r.write(changes, a, state != "", after)
 }
 
 // answerUnsealed is the answer where there are no keys: nothing can be loaded, what
@@ -68,7 +55,7 @@ func (r *run) answerUnsealed(a *answer) {
 		r.sayAll(a.say)
 		changes = []shells.Change{{Name: StateVar, Value: state, Unset: state == ""}}
 	}
-	r.write(changes, a, state != "", seen(compared(nil), r.env))
+	r.write(changes, a, state != "", seen(compared(nil), r.env, nil))
 }
 
 // refuse turns an answer into a failure that holds until something changes.
@@ -92,12 +79,12 @@ func (r *run) seal(a *answer, d difference) (state, begun string, err error) {
 	size, what := len(state), d.held
 	if a.session.State == Loaded && len(d.changes) > 0 {
 		begun = pendingMark + state
-		if r.session != nil && len(r.session.Held) > 0 {
+		if d.begun != nil {
 			half := *a.session
-			half.Held = d.begun
+			half.Held, what = d.begun, d.begun
 			begun = pendingMark + r.keys.Seal(half.encode())
 		}
-		size, what = len(begun), d.begun
+		size = len(begun)
 	}
 	if size > maxState {
 		return "", "", fmt.Errorf("what has to be remembered for leaving has %d bytes, more than %d; the largest part is %s", size, maxState, largestHeld(what))
@@ -171,21 +158,28 @@ func (r *run) sayAll(messages []cache.Message) {
 	}
 }
 
-// compared are the process variables that the shell is to compare: those that the
-// result depends on, and the usual ones, which every shell compares. HOME is left to
-// our next run: nobody changes it in a shell, and nearly all results depend on it.
+// compared are the process variables that the shell is to compare, sorted: those that
+// the result depends on, and the usual ones, which every shell compares. HOME is left
+// to our next run: nobody changes it in a shell, and nearly all results depend on it.
 func compared(reads []string) []string {
 	out := append(slices.Clone(shells.Usual), reads...)
 	slices.Sort(out)
-	return slices.DeleteFunc(slices.Compact(out), func(name string) bool { return name == "HOME" })
+	return slices.DeleteFunc(slices.Compact(out), func(name string) bool { return name == "HOME" || name == StateVar })
 }
 
-// seen is what variables are after the change, which is what they have to stay.
-func seen(names []string, after Environ) []shells.Seen {
-	var out []shells.Seen
+// seen is what variables are after the changes, which is what they have to stay. Both
+// lists are sorted by name.
+func seen(names []string, env Environ, changes []shells.Change) []shells.Seen {
+	out := make([]shells.Seen, 0, len(names))
 	for _, name := range names {
-		value, set := after[name]
-		out = append(out, shells.Seen{Name: name, Value: value, Set: set})
+		for len(changes) > 0 && changes[0].Name < name {
+			changes = changes[1:]
+		}
+		v := shells.Seen{Name: name}
+		if v.Value, v.Set = env[name]; len(changes) > 0 && changes[0].Name == name {
+			v.Value, v.Set = changes[0].Value, !changes[0].Unset
+		}
+		out = append(out, v)
 	}
 	return out
 }

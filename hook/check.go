@@ -27,7 +27,7 @@ type watch struct {
 // spell turns a canonical path below the file's directory into the shell's
 // spelling, by which a link that is turned elsewhere is noticed.
 func (w *watch) spell(path string) string {
-	if w.dir != "" && within(w.dir, path) {
+	if w.dir != w.spelled && w.dir != "" && within(w.dir, path) {
 		return filepath.Join(w.spelled+"/", strings.TrimPrefix(path, w.dir))
 	}
 	return path

@@ -26,10 +26,10 @@ const stopWithin = 200 * time.Millisecond
 // started.
 func (r *run) resolve(dir string) (*cache.Entry, error) {
 	ctx := r.patience()
-	if len(r.p.Resolver) == 0 {
+	cmd := r.command("resolve", dir)
+	if cmd == nil {
 		return nil, errors.New(`"ambit" is not installed beside "ambit-hook"`)
 	}
-	cmd := r.command("resolve", dir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func (r *run) resolve(dir string) (*cache.Entry, error) {
 	done := make(chan error, 1)
 	var b bytes.Buffer
 	go func() {
-		_, err := io.Copy(&b, io.LimitReader(out, cache.MaxFile+1))
+		_, err := io.Copy(&b, io.LimitReader(out, cache.MaxEntry+1))
 		kill() // what else it started has nothing more to say
 		done <- errors.Join(err, ignoreKilled(cmd.Wait()))
 	}()
@@ -87,18 +87,22 @@ func ignoreKilled(err error) error {
 // refresh starts `ambit resolve --detached DIR` and does not wait: the old
 // values serve until it has touched the generation file.
 func (r *run) refresh(dir string) {
-	if len(r.p.Resolver) == 0 {
+	cmd := r.command("resolve", "--detached", dir)
+	if cmd == nil {
 		return
 	}
-	cmd := r.command("resolve", "--detached", dir)
 	if err := cmd.Start(); err == nil {
 		_ = cmd.Process.Release() // it is nobody's child to wait for
 	}
 }
 
+// command is `ambit` with arguments; nil if there is none.
 func (r *run) command(args ...string) *exec.Cmd {
-	argv := append(r.p.Resolver[1:len(r.p.Resolver):len(r.p.Resolver)], args...)
-	cmd := exec.Command(r.p.Resolver[0], argv...)
+	argv := append(r.p.Resolver(), args...)
+	if len(argv) == len(args) {
+		return nil
+	}
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env = r.baseline.List()
 	// A directory that may vanish or be unmounted is no place for a process
 	// that outlives the prompt.

@@ -22,10 +22,25 @@ type want struct {
 	list  bool
 }
 
+// put adds a wish to sorted ones, or replaces the one for the same name.
+func (w *wanted) put(v want) {
+	if i, found := w.find(v.name); found {
+		w.vars[i] = v
+	} else {
+		w.vars = slices.Insert(w.vars, i, v)
+	}
+}
+
 // sort orders the wishes; of two for one name the later one holds.
 func (w *wanted) sort() {
-	byName := func(a, b want) int { return strings.Compare(a.name, b.name) }
-	slices.SortStableFunc(w.vars, byName)
+	sorted := true
+	for i := 1; i < len(w.vars); i++ {
+		sorted = sorted && w.vars[i-1].name < w.vars[i].name
+	}
+	if sorted {
+		return
+	}
+	slices.SortStableFunc(w.vars, func(a, b want) int { return strings.Compare(a.name, b.name) })
 	kept := w.vars[:0]
 	for i, v := range w.vars {
 		if i+1 == len(w.vars) || w.vars[i+1].name != v.name {
@@ -46,7 +61,7 @@ type Tally struct{ Added, Changed, Removed int }
 type difference struct {
 	changes []shells.Change // sorted by name, without the session itself
 	held    []Held
-	begun   []Held // what has to be known while the change is half applied
+	begun   []Held // what has to be known while the change is half applied; nil if nothing was held
 	tally   Tally  // against the environment without anything of ours
 	bytes   int    // of all names and values that are set
 }
@@ -128,7 +143,9 @@ func (k *Keys) diff(env, baseline Environ, s *Session, w wanted, keep keep) diff
 	d := difference{
 		changes: make([]shells.Change, 0, len(w.vars)+len(prev)+2), // and the session, twice
 		held:    make([]Held, 0, len(w.vars)),
-		begun:   make([]Held, 0, len(w.vars)+len(prev)),
+	}
+	if len(prev) > 0 {
+		d.begun = make([]Held, 0, len(w.vars)+len(prev))
 	}
 	for len(w.vars) > 0 || len(prev) > 0 {
 		var was *Held
@@ -167,7 +184,7 @@ func (k *Keys) grant(d *difference, was *Held, wish *want, env, baseline Environ
 	if lost {
 		theirs := *was
 		theirs.Lost, theirs.Old = true, nil
-		d.held, d.begun = append(d.held, theirs), append(d.begun, theirs)
+		d.hold(theirs, theirs)
 		return
 	}
 	h := Held{Name: name, Prior: base, Unset: target == nil}
@@ -191,9 +208,16 @@ func (k *Keys) grant(d *difference, was *Held, wish *want, env, baseline Environ
 	if was != nil && !was.Unset && was.Hash != h.Hash {
 		begun.Old = append(slices.Clone(was.Old), was.Hash)
 	}
-	d.held, d.begun = append(d.held, h), append(d.begun, begun)
+	d.hold(h, begun)
 	d.change(name, cur, target)
 	d.tally.count(name, base, target)
+}
+
+func (d *difference) hold(h, begun Held) {
+	d.held = append(d.held, h)
+	if d.begun != nil {
+		d.begun = append(d.begun, begun)
+	}
 }
 
 // prependPath turns the entries for PATH into a wish for the whole variable.

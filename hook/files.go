@@ -24,10 +24,10 @@ func (r *run) files(a *answer, e *cache.Entry) error {
 		return nil
 	}
 	var set string
-	if s := r.session; s != nil && s.Dir == a.session.Dir && cache.FileSetServes(s.Files, r.p.Terminal) {
+	if s := r.session; s != nil && s.Dir == a.session.Dir && cache.FileSetServes(s.Files, r.p.Terminal()) {
 		set = s.Files
 	} else {
-		set = cache.NewFileSet(r.p.Terminal)
+		set = cache.NewFileSet(r.p.Terminal())
 	}
 	now := r.now.Unix()
 	var live []cache.FileVariable
@@ -66,7 +66,7 @@ func (r *run) dropFiles(is *Session) {
 		keep = is.Files
 	}
 	before := ""
-	if r.session != nil && cache.FileSetServes(r.session.Files, r.p.Terminal) {
+	if r.session != nil && r.session.Files != "" && cache.FileSetServes(r.session.Files, r.p.Terminal()) {
 		before = r.session.Files
 	}
 	for _, set := range []string{before, r.made} {

@@ -67,7 +67,7 @@ func (s Search) Find(dir string) Found {
 			}
 			device = here
 		}
-		path := filepath.Join(at, FileName)
+		path := strings.TrimSuffix(at, "/") + "/" + FileName
 		switch _, err := os.Lstat(path); {
 		case err == nil:
 			canonical, err := s.canonicalDir(at)

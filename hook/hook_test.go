@@ -165,8 +165,8 @@ func (s *terminal) ask(dir string) (status int, stderr string) {
 func (s *terminal) askHere() (status int, stderr string) {
 	var out, errs bytes.Buffer
 	status = Run(Process{
-		Shell: shells.Bash, Env: s.env.List(), UID: s.uid, GID: os.Getegid(), Terminal: s.sid, Now: func() time.Time { return s.now },
-		Stdout: &out, Stderr: &errs, Resolver: []string{os.Args[0]}, Interrupt: func() <-chan os.Signal { return s.ctrlC },
+		Shell: shells.Bash, Env: s.env.List(), UID: s.uid, GID: os.Getegid(), Terminal: func() int { return s.sid }, Now: func() time.Time { return s.now },
+		Stdout: &out, Stderr: &errs, Resolver: func() []string { return []string{os.Args[0]} }, Interrupt: func() <-chan os.Signal { return s.ctrlC },
 	})
 	s.answer = out.String()
 	s.lines, s.check = nil, map[string]string{}

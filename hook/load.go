@@ -74,7 +74,6 @@ func definition(record *Record, e *cache.Entry) (sum [16]byte) {
 // another account might answer.
 func wantedOf(e *cache.Entry, now int64) wanted {
 	w := wanted{vars: make([]want, 0, len(e.Variables)+len(e.Unset)+4), path: e.Path, unit: e.Unit}
-	set := func(name, value string) { w.vars = append(w.vars, want{name: name, value: &value}) }
 	for _, v := range e.Variables {
 		wish := want{name: v.Name, list: v.List}
 		if v.ExpiresAt == 0 || now < v.ExpiresAt {
@@ -86,12 +85,13 @@ func wantedOf(e *cache.Entry, now int64) wanted {
 	for _, name := range e.Unset {
 		w.vars = append(w.vars, want{name: name})
 	}
-	set(EnvVar, e.Label)
-	set(DirVar, e.Dir)
-	if e.ExpiresAt > now {
-		set(ExpiresVar, strconv.FormatInt(e.ExpiresAt, 10))
-	}
 	w.sort()
+	w.put(want{name: EnvVar, value: &e.Label})
+	w.put(want{name: DirVar, value: &e.Dir})
+	if e.ExpiresAt > now {
+		at := strconv.FormatInt(e.ExpiresAt, 10)
+		w.put(want{name: ExpiresVar, value: &at})
+	}
 	return w
 }
 

@@ -9,8 +9,9 @@ import (
 	"syscall"
 )
 
-// Places are the directories that ambit finds itself by, all absolute; "" where
-// there is none.
+// Places are the directories that ambit finds itself by, all absolute and clean; ""
+// where there is none. What is appended to them is clean, too: filepath.Join would
+// look at every byte of the path again, at each of a prompt's twenty paths.
 type Places struct {
 	Home   string
 	Config string // $XDG_CONFIG_HOME/ambit
@@ -44,7 +45,7 @@ func (p Places) base(env Environ, name, fallback string) string {
 	if p.Home == "" {
 		return ""
 	}
-	return filepath.Join(p.Home, fallback, "ambit")
+	return strings.TrimSuffix(p.Home, "/") + "/" + fallback + "/ambit"
 }
 
 // home is $HOME, else what the user database says. Package os/user would read
@@ -73,7 +74,7 @@ func (p Places) ConfigFile() string {
 	if p.Config == "" {
 		return ""
 	}
-	return filepath.Join(p.Config, "config.yaml")
+	return p.Config + "/config.yaml"
 }
 
 // Short writes a path as people do: relative to dir if it is below it, or in one

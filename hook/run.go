@@ -21,14 +21,16 @@ const maxChange = 256 << 10
 
 // Process is what the program was started with.
 type Process struct {
-	Shell     shells.Shell
-	Env       []string // as os.Environ gives it
-	UID, GID  int      // effective user and group
-	Terminal  int      // see [Terminal]
-	Now       func() time.Time
-	Stdout    io.Writer // what the shell evaluates: one write, or none
-	Stderr    io.Writer
-	Resolver  []string                // the command line of `ambit`, to which arguments are added; nil if there is none
+	Shell    shells.Shell
+	Env      []string // as os.Environ gives it
+	UID, GID int      // effective user and group
+	Now      func() time.Time
+	Stdout   io.Writer // what the shell evaluates: one write, or none
+	Stderr   io.Writer
+
+	// What most prompts do not need is asked for when it is.
+	Terminal  func() int              // see [Terminal]
+	Resolver  func() []string         // the command line of `ambit`, to which arguments are added; nil if there is none
 	Interrupt func() <-chan os.Signal // begins to listen for Ctrl-C and a closed terminal
 }
 

@@ -5,12 +5,11 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -47,7 +46,7 @@ func LoadKeys(p Places, uid int) (*Keys, error) {
 	if p.State == "" {
 		return nil, errors.New("there is no home directory to keep the session key in")
 	}
-	path := filepath.Join(p.State, "key")
+	path := p.State + "/key"
 	b, _, err := safefile.ReadPrivate(path, uid)
 	if errors.Is(err, fs.ErrNotExist) {
 		b, err = makeKeys(path, uid)
@@ -86,9 +85,24 @@ func makeKeys(path string, uid int) ([]byte, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return b, err
 	}
-	b = make([]byte, 64)
-	_, _ = rand.Read(b) // never fails
+	if b, err = random(64); err != nil {
+		return nil, err
+	}
 	return b, cache.WritePrivate(path, b)
+}
+
+// random returns bytes of the system's generator. Package crypto/rand would, too,
+// but linking it costs a thirtieth of a prompt, and this is done once in a user's
+// life.
+func random(n int) ([]byte, error) {
+	f, err := os.Open("/dev/urandom")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b := make([]byte, n)
+	_, err = io.ReadFull(f, b)
+	return b, err
 }
 
 // Hash is a keyed hash of a variable's value. It lets us tell our value from
@@ -108,9 +122,8 @@ func (k *Keys) Seal(plain []byte) string {
 	n := k.seal.NonceSize()
 	sealed := k.mac.Sum(make([]byte, 0, n+len(plain)+k.seal.Overhead()+sha256.Size))[:n]
 	sealed = k.seal.Seal(sealed, sealed, plain, []byte(StateVar+sealForm))
-	out := make([]byte, len(sealForm)+base64.RawURLEncoding.EncodedLen(len(sealed)))
-	base64.RawURLEncoding.Encode(out[copy(out, sealForm):], sealed)
-	return string(out)
+	out := make([]byte, 0, len(sealForm)+(len(sealed)*4+2)/3)
+	return string(appendBase64(append(out, sealForm...), sealed))
 }
 
 // Unseal reverses Seal.
@@ -118,10 +131,9 @@ func (k *Keys) Unseal(state string) ([]byte, error) {
 	if len(state) > maxState || len(state) < len(sealForm) || state[:len(sealForm)] != sealForm {
 		return nil, errSeal
 	}
-	// Strict: several spellings of one state would be one too many.
-	b, err := base64.RawURLEncoding.Strict().DecodeString(state[len(sealForm):])
+	b, ok := parseBase64(state[len(sealForm):])
 	n := k.seal.NonceSize()
-	if err != nil || len(b) < n {
+	if !ok || len(b) < n {
 		return nil, errSeal
 	}
 	plain, err := k.seal.Open(nil, b[:n], b[n:], []byte(StateVar+sealForm))

@@ -3,7 +3,6 @@ package hook
 import (
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"ambit/resolver/cache"
@@ -58,7 +57,7 @@ func LoadSettings(d *cache.Dir, places Places, uid int) (s Settings, stale bool)
 	if d == nil {
 		return Settings{}, true
 	}
-	b, _, err := safefile.ReadPrivate(filepath.Join(d.Path(), "settings"), uid)
+	b, _, err := safefile.ReadPrivate(d.Path()+"/settings", uid)
 	if err != nil {
 		return Settings{}, true
 	}
@@ -76,7 +75,7 @@ func SaveSettings(d *cache.Dir, config string, info fs.FileInfo, s Settings) err
 		return cache.ErrUnusable
 	}
 	o := origin{config, info.ModTime().UnixNano(), info.Size()}
-	return cache.WritePrivate(filepath.Join(d.Path(), "settings"), encodeSettings(s, o))
+	return cache.WritePrivate(d.Path()+"/settings", encodeSettings(s, o))
 }
 
 func encodeSettings(s Settings, o origin) []byte {

@@ -79,12 +79,12 @@ func NewTrust(p Places, uid int) Trust {
 	if p.State == "" {
 		return Trust{}
 	}
-	return Trust{dir: filepath.Join(p.State, "trust"), uid: uid}
+	return Trust{dir: p.State + "/trust", uid: uid}
 }
 
 func (t Trust) path(dir string) string {
 	sum := sha256.Sum256([]byte(dir))
-	return filepath.Join(t.dir, hex.EncodeToString(sum[:]))
+	return t.dir + "/" + hex.EncodeToString(sum[:])
 }
 
 // Record returns what was decided about a canonical directory, or nil. A record

@@ -1,6 +1,7 @@
 package shells
 
 import (
+	"bytes"
 	_ "embed"
 	"strings"
 )
@@ -22,7 +23,7 @@ var (
 // Lines of comment are left out: zsh with other histchars, and bash without
 // interactive_comments, would run them.
 func (s Shell) Hook(command []string) string {
-	var b strings.Builder
+	var b bytes.Buffer
 	s.assignList(&b, "bin", command)
 	for line := range strings.Lines(s.hookFile()) {
 		if text := strings.TrimSpace(line); text != "" && !strings.HasPrefix(text, "#") {

@@ -16,6 +16,9 @@ const maxColumns = 500
 // invalid UTF-8 become \xNN or \u{…}. The result is one line of valid UTF-8 of at
 // most 500 columns, "..." at the end where it was cut. Printable is idempotent.
 func Printable(text string) string {
+	if isPrintable(text) {
+		return text
+	}
 	return clean(text, func(r rune, raw byte) string {
 		switch {
 		case r == utf8.RuneError && raw != 0:
@@ -27,6 +30,17 @@ func Printable(text string) string {
 		}
 		return ""
 	})
+}
+
+// isPrintable says whether text is short and ASCII that a terminal shows, as nearly
+// all is.
+func isPrintable(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return len(text) <= maxColumns
 }
 
 // PrintableSegment is [Printable] for a part of a prompt. What [Printable] would

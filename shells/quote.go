@@ -1,6 +1,6 @@
 package shells
 
-import "strings"
+import "bytes"
 
 const hexDigits = "0123456789ABCDEF"
 
@@ -8,13 +8,13 @@ const hexDigits = "0123456789ABCDEF"
 // the bytes of value, in every locale and under every shell option but bash's
 // set -k. The value must not contain NUL.
 func (s Shell) Quote(value string) string {
-	var b strings.Builder
+	var b bytes.Buffer
 	b.Grow(len(value) + len(value)/4 + 4)
 	s.quoteTo(&b, value)
 	return b.String()
 }
 
-func (s Shell) quoteTo(b *strings.Builder, value string) {
+func (s Shell) quoteTo(b *bytes.Buffer, value string) {
 	if s == Fish {
 		quoteFish(b, value)
 	} else {
@@ -26,7 +26,7 @@ func (s Shell) quoteTo(b *strings.Builder, value string) {
 // GB18030 bash takes the closing quote for a trail byte, and zsh under
 // CSH_JUNKIE_QUOTES ends it at a newline. Hexadecimal escapes have no fixed
 // length in zsh.
-func quoteANSIC(b *strings.Builder, value string) {
+func quoteANSIC(b *bytes.Buffer, value string) {
 	b.WriteString("$'")
 	for rest := value; ; {
 		n := plainPrefix(rest)
@@ -44,7 +44,7 @@ func quoteANSIC(b *strings.Builder, value string) {
 // quoteFish writes '…' with every odd byte alone between two quoted parts: in a
 // run of \X escapes fish decodes neighbours as one character of a multibyte
 // locale (seen in BIG5-HKSCS). \X and not \x: older fish ends \x at 7F.
-func quoteFish(b *strings.Builder, value string) {
+func quoteFish(b *bytes.Buffer, value string) {
 	b.WriteByte('\'')
 	for rest := value; ; {
 		n := plainPrefix(rest)

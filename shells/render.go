@@ -1,6 +1,7 @@
 package shells
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,10 +10,10 @@ import (
 // Sentinel is the last line of every rendered update, without its newline.
 const Sentinel = "#ambit:ok"
 
-// slots is how many watched files, and how many absent paths, the bash and zsh
-// hooks keep in variables of their own. Four files is the usual number: generation
-// file, .envrc.yaml, one environment, config.yaml.
-const slots = 4
+// slots are the variables of their own in which the bash and zsh hooks keep the first
+// watched files, their stamps, and absent paths. Four files is the usual number:
+// generation file, .envrc.yaml, one environment, config.yaml.
+var slots = [...][3]string{{"f1", "s1", "a1"}, {"f2", "s2", "a2"}, {"f3", "s3", "a3"}, {"f4", "s4", "a4"}}
 
 // Render returns the text that the shell's hook evaluates: the changes in the
 // order given, then the variables of the check, then [Sentinel]. Its length and
@@ -29,7 +30,7 @@ func (s Shell) Render(u Update) []byte {
 		}
 		size += len(c.Name) + 2*len(c.Value) + 32
 	}
-	var b strings.Builder
+	var b bytes.Buffer
 	b.Grow(size + 4096)
 	for _, c := range u.Changes {
 		s.changeTo(&b, c)
@@ -37,7 +38,7 @@ func (s Shell) Render(u Update) []byte {
 	s.checkTo(&b, u.Check)
 	b.WriteString(Sentinel)
 	b.WriteByte('\n')
-	return []byte(b.String())
+	return b.Bytes()
 }
 
 // SetLine returns one line, newline included, that makes the change in a shell
@@ -61,7 +62,7 @@ func (s Shell) SetLine(c Change) string {
 	return "export " + c.Name + "=" + s.Quote(c.Value) + "\n"
 }
 
-func (s Shell) changeTo(b *strings.Builder, c Change) {
+func (s Shell) changeTo(b *bytes.Buffer, c Change) {
 	set, unset := "__ambit_set ", "__ambit_unset "
 	if s == Fish {
 		set = "builtin set -gx "
@@ -80,7 +81,7 @@ func (s Shell) changeTo(b *strings.Builder, c Change) {
 
 // checkTo writes the variables that the hook compares. __ambit_pwd comes last:
 // only it arms the check.
-func (s Shell) checkTo(b *strings.Builder, c Check) {
+func (s Shell) checkTo(b *bytes.Buffer, c Check) {
 	if !armable(c) {
 		c.Pwd = ""
 	}
@@ -103,26 +104,26 @@ func (s Shell) checkTo(b *strings.Builder, c Check) {
 // slotsTo writes the variables f1 s1 a1 … of the bash and zsh hooks, and what does
 // not fit as the words of one test command. Free slots hold the generation file
 // again, and the empty path, which never exists.
-func (s Shell) slotsTo(b *strings.Builder, c Check) {
+func (s Shell) slotsTo(b *bytes.Buffer, c Check) {
 	files, absent := watched(c), c.Absent
-	for i := range slots {
-		f, a, n := c.Generation, "", strconv.Itoa(i+1)
+	for i, names := range slots {
+		f, a := c.Generation, ""
 		if i < len(files) {
 			f = files[i]
 		}
 		if i < len(absent) {
 			a = absent[i]
 		}
-		s.assign(b, "f"+n, f.Path)
-		s.assign(b, "s"+n, f.Stamp)
-		s.assign(b, "a"+n, a)
+		s.assign(b, names[0], f.Path)
+		s.assign(b, names[1], f.Stamp)
+		s.assign(b, names[2], a)
 	}
 	var proof []string
-	for _, f := range files[min(slots, len(files)):] {
+	for _, f := range files[min(len(slots), len(files)):] {
 		proof = append(proof, "-e", f.Path, "-a", "-e", f.Stamp, "-a",
 			"!", f.Path, "-nt", f.Stamp, "-a", "!", f.Path, "-ot", f.Stamp, "-a")
 	}
-	for _, a := range absent[min(slots, len(absent)):] {
+	for _, a := range absent[min(len(slots), len(absent)):] {
 		proof = append(proof, "!", "-e", a, "-a")
 	}
 	s.assignList(b, "proof", proof[:max(len(proof)-1, 0)])
@@ -132,7 +133,7 @@ func (s Shell) slotsTo(b *strings.Builder, c Check) {
 // `path is` can tell is kept apart. A deadline is an age of the generation file's
 // stamp, which nobody touches, one second less because fish's clock counts whole
 // seconds.
-func (s Shell) checkFish(b *strings.Builder, c Check) {
+func (s Shell) checkFish(b *bytes.Buffer, c Check) {
 	s.assignList(b, "clock", nonEmpty(c.Generation.Stamp))
 	s.assignList(b, "dead", life(c, c.Dead))
 	if c.Pwd != "" {
@@ -199,19 +200,19 @@ var Usual = []string{
 }
 
 // splitSeen sets apart the values of [Usual] from the pairs of name and expected
-// value that only few need. A value is "x" and itself; an unset variable is "".
-func splitSeen(seen []Seen) (usual, pairs []string) {
-	usual = make([]string, len(Usual))
+// value that only few need: "x" and the value, "" for an unset variable.
+func splitSeen(seen []Seen) (usual []Seen, pairs []string) {
+	usual = make([]Seen, len(Usual))
 	for _, v := range seen {
-		want := ""
-		if v.Set {
-			want = "x" + v.Value
-		}
 		i := slices.Index(Usual, v.Name)
 		if i >= 0 {
-			usual[i] = want
+			usual[i] = v
 		}
 		if i < 0 || v.Set && v.Value == unsetText {
+			want := ""
+			if v.Set {
+				want = "x" + v.Value
+			}
 			pairs = append(pairs, v.Name, want)
 		}
 	}
@@ -222,29 +223,33 @@ func splitSeen(seen []Seen) (usual, pairs []string) {
 const unsetText = "-"
 
 // usualText is what bash and zsh make of the usual variables.
-func usualText(usual []string) string {
-	texts := slices.Clone(usual)
-	for i, v := range texts {
-		if v == "" {
-			v = "x" + unsetText
+func usualText(usual []Seen) string {
+	var b strings.Builder
+	for i, v := range usual {
+		if i > 0 {
+			b.WriteByte(',')
 		}
-		texts[i] = strings.TrimPrefix(v, "x")
+		if v.Set {
+			b.WriteString(v.Value)
+		} else {
+			b.WriteString(unsetText)
+		}
 	}
-	return strings.Join(texts, ",")
+	return b.String()
 }
 
 // heldFish is what fish compares: how many of the two are unset, AMBIT_STATE
 // counted twice, and the value of AMBIT_STORES, the first of the usual ones. Of the
 // others it is told when they change.
-func heldFish(held bool, usual []string) string {
+func heldFish(held bool, usual []Seen) string {
 	unset := 0
 	if !held {
 		unset += 2
 	}
-	if usual[0] == "" {
+	if !usual[0].Set {
 		unset++
 	}
-	return strconv.Itoa(unset) + strings.TrimPrefix(usual[0], "x")
+	return strconv.Itoa(unset) + usual[0].Value
 }
 
 func held(is bool) string {
@@ -261,17 +266,19 @@ func deadline(instant int64) string {
 	return strconv.FormatInt(instant, 10)
 }
 
-func (s Shell) assign(b *strings.Builder, name, value string) {
+func (s Shell) assign(b *bytes.Buffer, name, value string) {
 	if s == Fish {
 		s.assignList(b, name, []string{value})
 		return
 	}
-	b.WriteString("__ambit_" + name + "=")
+	b.WriteString("__ambit_")
+	b.WriteString(name)
+	b.WriteByte('=')
 	s.quoteTo(b, value)
 	b.WriteByte('\n')
 }
 
-func (s Shell) assignList(b *strings.Builder, name string, words []string) {
+func (s Shell) assignList(b *bytes.Buffer, name string, words []string) {
 	if s == Fish {
 		b.WriteString("builtin set -g __ambit_" + name)
 		// fish compares characters: bytes that it met one by one are none.

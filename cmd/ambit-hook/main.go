@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"ambit/hook"
+	_ "ambit/hook/stack"
 	"ambit/shells"
 )
 
@@ -52,8 +53,8 @@ func run(args []string) (status int) {
 		return 2
 	}
 	return hook.Run(hook.Process{
-		Shell: shell, Env: os.Environ(), UID: os.Geteuid(), GID: os.Getegid(), Terminal: hook.Terminal(), Now: time.Now,
-		Stdout: os.Stdout, Stderr: os.Stderr, Resolver: resolver(), Interrupt: interrupt,
+		Shell: shell, Env: os.Environ(), UID: os.Geteuid(), GID: os.Getegid(), Terminal: hook.Terminal, Now: time.Now,
+		Stdout: os.Stdout, Stderr: os.Stderr, Resolver: resolver, Interrupt: interrupt,
 	})
 }
 

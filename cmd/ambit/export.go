@@ -32,8 +32,8 @@ func runExport(a *ambit, shell shells.Shell) error {
 		return err
 	}
 	status := hook.Run(hook.Process{
-		Shell: shell, Env: a.env, UID: a.uid, GID: a.gid, Terminal: a.terminal, Now: a.now,
-		Stdout: a.out, Stderr: a.stderr, Resolver: self, Interrupt: func() <-chan os.Signal { return a.interrupt() },
+		Shell: shell, Env: a.env, UID: a.uid, GID: a.gid, Terminal: func() int { return a.terminal }, Now: a.now,
+		Stdout: a.out, Stderr: a.stderr, Resolver: func() []string { return self }, Interrupt: func() <-chan os.Signal { return a.interrupt() },
 	})
 	if status != 0 {
 		return said(status)

@@ -88,7 +88,7 @@ func (d *Dir) room(name string) (string, error) {
 	if d == nil {
 		return "", ErrUnusable
 	}
-	path := filepath.Join(d.path, name)
+	path := d.path + "/" + name
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", fmt.Errorf("%w: %w", ErrUnusable, err)
 	}
@@ -97,7 +97,7 @@ func (d *Dir) room(name string) (string, error) {
 
 // read reads a file of a room; one that was made in the future is an error.
 func (d *Dir) read(room, name string, now time.Time) ([]byte, error) {
-	path := filepath.Join(d.path, room, name)
+	path := d.path + "/" + room + "/" + name
 	b, mtime, err := safefile.ReadPrivate(path, d.uid)
 	if err != nil {
 		return nil, err

@@ -3,7 +3,6 @@ package cache
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -14,7 +13,7 @@ func (d *Dir) Generation(now time.Time) (path string, mtime time.Time, err error
 	if d == nil {
 		return "", time.Time{}, ErrUnusable
 	}
-	path = filepath.Join(d.path, "generation")
+	path = d.path + "/generation"
 	info, err := os.Lstat(path)
 	if err != nil || info.ModTime().After(now.Add(futureTolerance)) {
 		if err := d.Touch(now); err != nil {
@@ -35,7 +34,7 @@ func (d *Dir) Touch(now time.Time) error {
 	if d == nil {
 		return ErrUnusable
 	}
-	path := filepath.Join(d.path, "generation")
+	path := d.path + "/generation"
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return err

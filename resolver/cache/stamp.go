@@ -3,7 +3,6 @@ package cache
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 )
@@ -15,7 +14,7 @@ func (d *Dir) Stamp(mtime time.Time) (string, error) {
 	if d == nil {
 		return "", ErrUnusable
 	}
-	path := filepath.Join(d.path, "stamps", stampName(mtime))
+	path := d.path + "/stamps/" + stampName(mtime)
 	if info, err := os.Lstat(path); err == nil && info.ModTime().Equal(mtime) {
 		return path, nil
 	}

@@ -88,8 +88,9 @@ func read(path string, flag int, check func(*syscall.Stat_t) error) (b []byte, m
 	if err := check(&stat); err != nil {
 		return nil, 0, err
 	}
-	// The size of a file that grows, or that /proc makes up, is no bound.
-	b = make([]byte, stat.Size+1)
+	// The size of a file that grows, or that /proc makes up, is no bound. Small
+	// ones get the same room, for each size of an allocation has its price once.
+	b = make([]byte, max(stat.Size+1, 1<<10))
 	for n := 0; ; {
 		got, err := again(func() (int, error) { return syscall.Read(fd, b[n:]) })
 		switch {
@@ -105,7 +106,7 @@ func read(path string, flag int, check func(*syscall.Stat_t) error) (b []byte, m
 			return b[:n], mtimeOf(&stat), nil // what is appended now comes too late
 		}
 		if n == len(b) {
-			b = append(b, make([]byte, max(len(b), 512))...)
+			b = append(b, make([]byte, len(b))...)
 		}
 	}
 }
