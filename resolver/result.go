@@ -57,6 +57,7 @@ type Variable struct {
 	Value      secret.Text
 	Secret     bool
 	Pos        Position
+	RefreshAt  time.Time // of what flowed into it; zero: never
 	ExpiresAt  time.Time
 	Credential int // index in Result.Credentials of the login it came from, or -1
 }
@@ -66,6 +67,7 @@ type FileVariable struct {
 	Name      string
 	Content   secret.Text
 	Pos       Position
+	RefreshAt time.Time
 	ExpiresAt time.Time
 }
 
@@ -299,13 +301,13 @@ func (ev *evaluator) result(set []export) *Result {
 	}
 	r.Variables = make([]Variable, 0, len(set)+len(family))
 	for _, x := range set {
-		_, expires := times(x.value.from())
+		refresh, expires := times(x.value.from())
 		text := secret.New(textOf(x.value))
 		if x.file {
-			r.Files = append(r.Files, FileVariable{Name: x.name, Content: text, Pos: x.pos, ExpiresAt: expires})
+			r.Files = append(r.Files, FileVariable{Name: x.name, Content: text, Pos: x.pos, RefreshAt: refresh, ExpiresAt: expires})
 			continue
 		}
-		v := Variable{Name: x.name, Value: text, Secret: x.value.hasSecret(), Pos: x.pos, ExpiresAt: expires, Credential: -1}
+		v := Variable{Name: x.name, Value: text, Secret: x.value.hasSecret(), Pos: x.pos, RefreshAt: refresh, ExpiresAt: expires, Credential: -1}
 		for _, o := range x.value.from() {
 			if i, ok := credentialOf[o]; ok {
 				v.Credential = i
