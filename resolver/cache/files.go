@@ -57,7 +57,7 @@ func (d *Dir) PutFiles(set string, files []FileVariable, at time.Time) ([]string
 	if err != nil {
 		return nil, err
 	}
-	d.sweepFiles() // nobody else may come by for long
+	d.sweepFiles(set) // nobody else may come by for long
 	var paths []string
 	for _, f := range files {
 		path := filepath.Join(dir, f.Name)
@@ -92,17 +92,17 @@ func (d *Dir) DropFiles(set string) error {
 	return os.RemoveAll(filepath.Join(d.path, "files", set))
 }
 
-// sweepFiles removes the sets that serve nobody any more. One that is swept too
+// sweepFiles removes the sets but keep that serve nobody any more. One that is swept too
 // early, because its process is not to be seen from here, is made anew at that
 // shell's next prompt.
-func (d *Dir) sweepFiles() {
+func (d *Dir) sweepFiles(keep string) {
 	names, err := os.ReadDir(filepath.Join(d.path, "files"))
 	if err != nil {
 		return
 	}
 	for _, n := range names {
 		pid, ok := servedBy(n.Name())
-		if !ok || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+		if n.Name() != keep && (!ok || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)) {
 			_ = os.RemoveAll(filepath.Join(d.path, "files", n.Name())) // tried again the next time
 		}
 	}

@@ -33,7 +33,7 @@ func (d *Dir) Sweep(now time.Time) {
 		waiting := o.Failure != nil && (o.Failure.RetryAt == 0 || o.Failure.RetryAt > now.Unix())
 		return age > keepIdle || (o.ExpiresAt != 0 && o.ExpiresAt <= now.Unix() && !waiting)
 	})
-	d.sweepFiles()
+	d.sweepFiles("")
 	// A stamp's age says nothing, it has another file's mtime. A shell whose
 	// stamp is gone starts the binary once, which makes it anew.
 	stamps := filepath.Join(d.path, "stamps")
