@@ -1,0 +1,51 @@
+package oidc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+
+	"golang.org/x/oauth2"
+
+	"ambit/resolver"
+)
+
+// byDevice is the device authorization grant, RFC 8628: the person enters a code
+// wherever they have a browser.
+func (k *Keeper) byDevice(ctx context.Context, l named, p *provider, asker resolver.Asker) (*idToken, string, error) {
+	if p.Config.Endpoint.DeviceAuthURL == "" {
+		return nil, "", &resolver.OpenError{Kind: resolver.KindLogin,
+			Summary: fmt.Sprintf("login %q: %s offers no login by a code", l.name, l.host()),
+			Hint:    fmt.Sprintf(`run "ambit login %s" on a machine with a browser`, l.name)}
+	}
+	verifier := oauth2.GenerateVerifier()
+	device, err := p.DeviceAuth(p.context(ctx), oauth2.S256ChallengeOption(verifier))
+	if err != nil {
+		return nil, "", explain(ctx, l, "the code", err)
+	}
+	address, perr := url.Parse(device.VerificationURI)
+	if perr != nil || address.Scheme != "https" && address.Scheme != "http" || device.UserCode == "" || device.DeviceCode == "" {
+		return nil, "", explain(ctx, l, "the code", unverified{errNoDeviceCode})
+	}
+	if err := asker.Enter(ctx, strconv.Quote(l.name), device.VerificationURI, device.UserCode); err != nil {
+		return nil, "", err
+	}
+	answer, err := p.DeviceAccessToken(p.context(ctx), device, oauth2.VerifierOption(verifier))
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, "", abandoned(ctx, l)
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, "", needed(l, fmt.Sprintf("login %q: nobody has entered the code in time", l.name), err)
+	case err != nil:
+		return nil, "", explain(ctx, l, "the ID token", err)
+	}
+	t, err := k.verify(ctx, l, p, answer, "")
+	if err != nil {
+		return nil, "", err
+	}
+	return t, answer.RefreshToken, nil
+}
+
+var errNoDeviceCode = errors.New("there is no code in the answer")
