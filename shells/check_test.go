@@ -1,6 +1,7 @@
 package shells
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -183,7 +184,7 @@ func TestOutside(t *testing.T) {
 				if err := os.MkdirAll(dir, 0o700); err != nil {
 					t.Fatal(err)
 				}
-				runs := func(script string) int {
+				runs := func(script, dir string) int {
 					f := newFake(t)
 					f.answer(t, nil, 1)
 					text := s.Hook([]string{f.program()}) + script + "\ncd " + s.Quote(dir) + "\n: >" + posixQuote(f.dir) + "/calls\n__ambit_hook\n__ambit_hook\ntrue\n"
@@ -194,14 +195,22 @@ func TestOutside(t *testing.T) {
 					}
 					return f.calls(t)
 				}
-				if n := runs(""); n != 0 && !(s == Fish && strings.Contains(name, "\n")) {
+				if n := runs("", dir); n != 0 && !(s == Fish && strings.Contains(name, "\n")) {
 					t.Errorf("%q: ran %d times outside", name, n)
 				}
 				write(t, filepath.Join(root, name, ".envrc.yaml"), "")
 				for _, ifs := range []string{"", map[Shell]string{Fish: "set -g IFS ''", Bash: "IFS=/", Zsh: "IFS=/"}[s]} {
-					if n := runs(ifs); n != 2 {
+					if n := runs(ifs, dir); n != 2 {
 						t.Errorf("%q, %q: ran %d times below a file, want 2", name, ifs, n)
 					}
+				}
+				// A link that leads nowhere is for the command to complain of.
+				file := filepath.Join(root, name, ".envrc.yaml")
+				if err := errors.Join(os.Remove(file), os.Symlink("nowhere", file)); err != nil {
+					t.Fatal(err)
+				}
+				if n := runs("", filepath.Dir(dir)); n != 2 {
+					t.Errorf("%q: ran %d times at a link to nowhere, want 2", name, n)
 				}
 			}
 		})

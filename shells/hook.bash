@@ -24,8 +24,10 @@ case $- in
 case ${BASH_VERSINFO[0]}.${BASH_VERSINFO[1]} in
 [0-3].*|4.[0-3])
 __ambit_unset() { \builtin unset -v "$1"; }
+__ambit_stuck() { \builtin return 1; }
 ;;
 *)
+__ambit_stuck() { [[ ${AMBIT_STATE@a} == *r* ]]; }
 __ambit_unset() {
   \builtin test -R "$1" && { \builtin unset -n "$1" || \builtin return; }
   if [[ ${!1@a} == *r* ]]; then
@@ -41,9 +43,11 @@ __ambit_set() {
   __ambit_unset "$1" && \builtin export "$1=$2"
 }
 
-# Outside: nothing is loaded, and from here up to / there is nothing to load.
+# Outside: nothing is loaded, and from here up to / there is nothing to load. A
+# link that leads nowhere is something, and the command says so; it is looked for here
+# alone, for each further question costs.
 __ambit_outside() {
-  [[ -z ${AMBIT_STATE-} && ${PWD-} == /* && . -ef $PWD ]] || \builtin return
+  [[ -z ${AMBIT_STATE-} && ${PWD-} == /* && . -ef $PWD && ! -L .envrc.yaml ]] || \builtin return
   \builtin local __ambit_o
   __ambit_o=$PWD
   while [[ -n $__ambit_o && ! -e $__ambit_o/.envrc.yaml ]]; do __ambit_o=${__ambit_o%/*}; done
@@ -112,11 +116,15 @@ __ambit_apply() {
   \builtin local __ambit_o
   __ambit_pwd='' __ambit_dead=''
   [[ -x ${__ambit_bin[0]-} ]] || \builtin return 0
+  if __ambit_stuck; then
+    # without a session nothing could be unloaded
+    \builtin printf 'ambit: warning: AMBIT_STATE is read-only here: nothing is loaded or unloaded in this shell\n' >&2
+    __ambit_bin=()
+    \builtin return 0
+  fi
   __ambit_o=$("${__ambit_bin[@]}" bash </dev/null) || __ambit_o=''
   [[ $__ambit_o == *$'\n#ambit:ok' ]] || \builtin return 0
   \builtin eval "${__ambit_o%$'\n#ambit:ok'}"
-  # one that is read-only is not tried again
-  __ambit_held=${AMBIT_STATE:+x}
   __ambit_guard
 }
 
@@ -216,7 +224,7 @@ __ambit_status() {
 __ambit_install
 \builtin unset -f __ambit_install
 # set -a would have exported them all
-\builtin export -nf __ambit_unset __ambit_set __ambit_outside __ambit_rest __ambit_hook __ambit_run \
+\builtin export -nf __ambit_unset __ambit_stuck __ambit_set __ambit_outside __ambit_rest __ambit_hook __ambit_run \
   __ambit_apply __ambit_before __ambit_now __ambit_guard __ambit_retrap __ambit_trap __ambit_status
 
 ;;

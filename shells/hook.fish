@@ -47,7 +47,8 @@ if builtin status is-interactive
     end
 
     # Nothing is loaded: is there nothing to load from here up to / either? Then the
-    # check is armed without the command.
+    # check is armed without the command. A link here that leads nowhere is something:
+    # the command says so.
     function __ambit_outside
         builtin set -q AMBIT_STATE; and return 1
         builtin test . -ef "$PWD"; or return
@@ -60,7 +61,7 @@ if builtin status is-interactive
             builtin set directory "$directory$part/"
             builtin set -a files "$directory.envrc.yaml"
         end
-        builtin path is -- $files; and return 1
+        builtin path is -- $files; or builtin test -L .envrc.yaml; and return 1
         builtin set -q AMBIT_STATE AMBIT_STATE AMBIT_STORES
         builtin set -g __ambit_held "$status$AMBIT_STORES"
         builtin set -g __ambit_watched

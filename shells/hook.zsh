@@ -31,9 +31,11 @@ __ambit_unset() {
   esac
 }
 
-# Outside: nothing is loaded, and from here up to / there is nothing to load.
+# Outside: nothing is loaded, and from here up to / there is nothing to load. A
+# link that leads nowhere is something, and the command says so; it is looked for here
+# alone, for each further question costs.
 __ambit_outside() {
-  [[ -z ${AMBIT_STATE-} && ${PWD-} == /* && . -ef $PWD ]] || \builtin return
+  [[ -z ${AMBIT_STATE-} && ${PWD-} == /* && . -ef $PWD && ! -L .envrc.yaml ]] || \builtin return
   \builtin local __ambit_o
   __ambit_o=$PWD
   while [[ -n $__ambit_o && ! -e $__ambit_o/.envrc.yaml ]]; do __ambit_o=${__ambit_o%/*}; done
@@ -100,11 +102,15 @@ __ambit_run() {
   \builtin local __ambit_o
   __ambit_pwd='' __ambit_dead=''
   [[ -x ${__ambit_bin[1]-} ]] || \builtin return 0
+  if [[ ${(t)AMBIT_STATE-} == *readonly* ]]; then
+    # without a session nothing could be unloaded
+    \builtin print -ru2 -- "ambit: warning: AMBIT_STATE is read-only here: nothing is loaded or unloaded in this shell"
+    __ambit_bin=()
+    \builtin return 0
+  fi
   __ambit_o="$("${__ambit_bin[@]}" zsh </dev/null)" || __ambit_o=''
   [[ $__ambit_o == *$'\n#ambit:ok' ]] || \builtin return 0
   \builtin eval "${__ambit_o%$'\n#ambit:ok'}"
-  # one that is read-only is not tried again
-  __ambit_held=${AMBIT_STATE:+x}
   \builtin return 0
 }
 
