@@ -983,11 +983,28 @@ func (ev *evaluator) forceObject(sh *shape) (Value, bool) {
 			weight += len(e.name) + 3 + v.size()
 		}
 	}
-	for l := o.head; l != nil; l = l.next {
-		if l.value != nil && l.value.Secret {
-			out.Secret = true
-		}
-	}
+	out.Secret = ev.secretAsAWhole(o)
 	out.weight, out.Unknown = clamp(weight), o.below != nil
 	return out, all
+}
+
+// secretAsAWhole says whether the highest layer of an object is secret as a whole.
+// Of the lower ones each part has its own flag.
+func (ev *evaluator) secretAsAWhole(o *object) bool {
+	for l := o.head; l != nil; l = ev.next(l) {
+		if l.value != nil {
+			return l.value.Secret
+		}
+		if l.expr != nil && l.expr.kind == exprObject {
+			return false
+		}
+		switch sh := ev.resolveSource(l.source); sh.kind {
+		case shapeAbsent:
+		case shapeObject:
+			return ev.secretAsAWhole(sh.obj)
+		default:
+			return sh.value.Secret
+		}
+	}
+	return false
 }
