@@ -171,7 +171,7 @@ func (c *compiler) literal(n *yaml.Node, what string) (literal, bool) {
 	switch {
 	case n.Kind != yaml.ScalarNode || n.Tag != "!!str":
 		hint := ""
-		if n.Kind == yaml.ScalarNode {
+		if n.Kind == yaml.ScalarNode && n.Tag != "!!null" {
 			hint = "quote it"
 		}
 		c.faultHint(n, hint, "%s must be a string, not %s", what, nodeKind(n))

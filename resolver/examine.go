@@ -41,9 +41,6 @@ func (p *Program) Inspect(ctx context.Context, opt Options, path string, decrypt
 func (p *Program) value(ev *evaluator, path string) (Value, []Diagnostic) {
 	ev.diags = append(ev.diags, p.diags...)
 	unknown := Value{Unknown: true}
-	if hasErrors(ev.diags) {
-		return unknown, p.sorted(ev.diags)
-	}
 	var accessors []accessor
 	if path != "" {
 		var bad *textError
@@ -51,6 +48,7 @@ func (p *Program) value(ev *evaluator, path string) (Value, []Diagnostic) {
 			return unknown, []Diagnostic{{Summary: "invalid path: " + bad.summary}}
 		}
 	}
+	ev.openNothingAfterErrors()
 	at := &expr{ // stands for the argument
 		kind: exprRef, env: p.root, parts: []part{{path: accessors}}}
 	v := unknown
@@ -105,4 +103,12 @@ func (ev *evaluator) withoutUnset(v Value, path string) Value {
 		}
 	}
 	return v
+}
+
+// openNothingAfterErrors lets an evaluation that cannot have a result go on, so that
+// one run reports all errors.
+func (ev *evaluator) openNothingAfterErrors() {
+	if hasErrors(ev.diags) && ev.mode == modeEvaluate {
+		ev.mode, ev.decrypts = modeCheck, false
+	}
 }

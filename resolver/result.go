@@ -82,9 +82,7 @@ const (
 func (p *Program) Evaluate(ctx context.Context, opt Options) (*Result, []Diagnostic) {
 	ev := newEvaluator(ctx, p, opt, modeEvaluate)
 	ev.diags = append(ev.diags, p.diags...)
-	if hasErrors(ev.diags) {
-		return nil, p.sorted(ev.diags)
-	}
+	ev.openNothingAfterErrors()
 	var set []export
 	ev.run(func() bool {
 		var ready bool
