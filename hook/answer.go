@@ -75,6 +75,9 @@ func (r *run) seal(a *answer, d difference) (state, begun string, err error) {
 	}
 	a.session.Held = d.held
 	a.session.Said = digest(r.anywhere(a))
+	if a.still && r.session != nil {
+		a.session.Said = r.session.Said
+	}
 	state = r.keys.Seal(a.session.encode())
 	size, what := len(state), d.held
 	if a.session.State == Loaded && len(d.changes) > 0 {

@@ -109,9 +109,58 @@ func TestBlockedIsSaidOnceBelow(t *testing.T) {
 		t.Errorf("foreign: said %q", said)
 	}
 	wantLines(t, "foreign, below", s.prompt(below))
-	if !s.armed() || !strings.Contains(s.answer, "config.yaml") {
-		t.Error("foreign: config.yaml is not watched, which may say that it is safe")
+	if s.armed() {
+		t.Error("foreign: no shell sees when the permission is taken away")
 	}
+	must(t, os.Chmod(filepath.Join(dir, FileName), 0o600))
+	wantLines(t, "mended", s.prompt(below), "ambit: ../../.envrc.yaml is not allowed here", `ambit: hint: run "ambit allow" to see what it would load`)
+}
+
+func TestFileOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("skipped: only root can make a file of another user's")
+	}
+	s := newTerminal(t)
+	dir := s.project("shop", "a")
+	must(t, os.Chown(filepath.Join(dir, FileName), 12345, -1))
+	if said := s.prompt(dir); !strings.Contains(said, "ambit: warning: .envrc.yaml is ignored: it can be changed by other users") {
+		t.Errorf("said %q", said)
+	}
+	if !s.armed() || !strings.Contains(s.answer, "config.yaml") {
+		t.Error("config.yaml is not watched, which may say that it is safe")
+	}
+}
+
+// A link that leads nowhere is said, and costs no process while it does.
+func TestDanglingLink(t *testing.T) {
+	s := newTerminal(t)
+	dir := s.project("shop", "a")
+	file := filepath.Join(dir, FileName)
+	must(t, os.Remove(file))
+	must(t, os.Symlink("../config", file))
+	wantLines(t, "nowhere", s.prompt(dir), "ambit: error: .envrc.yaml cannot be used: is a link that leads nowhere",
+		"ambit: hint: it has to be a readable, regular file of at most 1 MiB")
+	wantLines(t, "again", s.prompt(dir))
+	if !s.armed() || !strings.Contains(s.check["__ambit_a1"]+s.check["__ambit_a2"], "/shop/.envrc.yaml") {
+		t.Errorf("does not wait for what it leads to: %q", s.check)
+	}
+	s.write(filepath.Join(dir, "../config"), "a")
+	wantLines(t, "somewhere", s.prompt(dir), "ambit: .envrc.yaml is not allowed here", `ambit: hint: run "ambit allow" to see what it would load`)
+}
+
+// A cache directory that others can read is not used. That every prompt then asks
+// anew is said once.
+func TestUnusableCacheIsSaidOnce(t *testing.T) {
+	s := newTerminal(t)
+	dir := s.project("shop", "a")
+	s.allow(dir)
+	s.resolves(dir, &cache.Entry{Label: "shop", Variables: variables("A", "1")})
+	must(t, os.MkdirAll(s.places().Cache, 0o700))
+	must(t, os.Chmod(s.places().Cache, 0o755))
+	if said := s.prompt(dir); !strings.Contains(said, "ambit: warning: nothing is kept, and every prompt resolves anew: ") || !strings.Contains(said, "ambit: shop loaded (+1)") {
+		t.Errorf("said %q", said)
+	}
+	wantLines(t, "again", s.prompt(dir))
 }
 
 // Where there is no place for a key and none for a cache, every prompt asks; it

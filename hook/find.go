@@ -2,19 +2,22 @@ package hook
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 
+	"ambit/resolver/cache"
 	"ambit/resolver/safefile"
 )
 
 // Found is the result of looking for the file that governs a directory.
 type Found struct {
-	File string // the path, spelled as the starting directory is; "" if there is none
-	Dir  string // its directory's canonical path
+	File     string // the path, spelled as the starting directory is; "" if there is none
+	Dir      string // its directory's canonical path
+	Dangling bool   // it is a link that leads to nothing we can see
 
 	Absent  []string  // paths that would win if they appeared, nearest first
 	Foreign []Foreign // files that were passed over because others can change them
@@ -24,6 +27,14 @@ type Found struct {
 type Foreign struct {
 	File string
 	Err  error
+}
+
+// Messages say so, with the file's path as given and what to do about it.
+func (f Foreign) Messages(path string) []cache.Message {
+	return []cache.Message{
+		warning(fmt.Sprintf("%s is ignored: it %v", path, f.Err)),
+		hint("take away the others' permission to write, or list the directory in safe_directories of config.yaml"),
+	}
 }
 
 // Search is where [Search.Find] may look.
@@ -71,11 +82,12 @@ func (s Search) Find(dir string) Found {
 		switch _, err := os.Lstat(path); {
 		case err == nil:
 			canonical, err := s.canonicalDir(at)
-			if err == nil {
-				err = s.check(path, canonical)
+			if err != nil {
+				return found // moved or hidden meanwhile
 			}
-			if err == nil {
-				found.File, found.Dir = path, canonical
+			if err = s.check(path, canonical); !errors.Is(err, safefile.ErrForeign) {
+				// One that is merely broken does count: its error is to be seen.
+				found.File, found.Dir, found.Dangling = path, canonical, err != nil
 				return found
 			}
 			found.Foreign = append(found.Foreign, Foreign{path, err})
@@ -90,18 +102,14 @@ func (s Search) Find(dir string) Found {
 	}
 }
 
-// check says why a file that exists does not count. One that is merely broken,
-// such as a dangling link, does count: its error is to be seen.
+// check says why a file that exists does not count, or cannot be found out about.
 func (s Search) check(path, dir string) error {
 	for _, safe := range s.Safe {
 		if within(safe, dir) {
 			return nil
 		}
 	}
-	if err := s.Owner.Check(path); errors.Is(err, safefile.ErrForeign) {
-		return err
-	}
-	return nil
+	return s.Owner.Check(path)
 }
 
 func (s Search) isCeiling(dir string) bool {

@@ -30,11 +30,18 @@ func (r *run) load(a *answer, record *Record, contents []Content) error {
 	now := r.now.Unix()
 	s := &Session{State: Loaded, Dir: record.Dir, Label: e.Label, Reloaded: e.Reloaded, Definition: definition(record, e)}
 	a.session = s
+	if r.noCache != nil {
+		a.say = append(a.say, warning("nothing is kept, and every prompt resolves anew: "+r.noCache.Error()),
+			hint("see that there is room, and that the directory is yours alone (mode 0700)"))
+	}
 	// A renewal that failed is nobody's business while the values are alive.
 	if e.Failure != nil && !e.Alive(now) {
 		a.say = append(a.say, firstError(e.Failure.Messages)...)
+		a.still = len(e.Failure.Messages) == 0
 		s.RetryAt = max(e.Failure.RetryAt, 1)
-		s.Unkept = unkept
+		if s.Unkept = unkept; unkept && e.Failure.RetryAt == 0 {
+			s.RetryAt = now + cache.Backoff(0) // there is no entry to say that nothing has changed
+		}
 	}
 	if !e.HasResult() {
 		s.State = Failed

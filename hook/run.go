@@ -42,6 +42,7 @@ type run struct {
 	pwd      string // the shell's $PWD if that is where we are, else ""
 	physical bool   // and it has no symbolic links
 	cache    *cache.Dir
+	noCache  error // why cache is nil
 	settings Settings
 	keys     *Keys
 	session  *Session // nil: none
@@ -63,6 +64,7 @@ type answer struct {
 	dead    int64           // when what is set dies
 	reads   []string        // process variables that the result depends on
 	say     []cache.Message // said unless it was said last time
+	still   bool            // what was said last time still holds and need not be found out again
 	notices []cache.Message // said when the environment is loaded
 	expires int64           // of the credentials, for people
 }
@@ -73,7 +75,7 @@ func Run(p Process) int {
 	r := &run{p: p, env: NewEnviron(p.Env), now: p.Now()}
 	r.places = NewPlaces(r.env, p.UID)
 	r.pwd, r.physical = workingDir(r.env)
-	r.cache, _ = cache.Open(r.places.Cache, p.UID) // without one all is a miss
+	r.cache, r.noCache = cache.Open(r.places.Cache, p.UID) // without one all is a miss
 	if path, mtime, err := r.cache.Generation(r.now); err == nil {
 		r.generation = generation{path, mtime}
 	}
@@ -139,8 +141,12 @@ func (r *run) decide(stale bool, keyErr error) (*answer, error) {
 	}
 	for _, f := range found.Foreign {
 		a.watch.add(f.File, false)
-		a.say = append(a.say, warning(fmt.Sprintf("%s is ignored: %v", r.places.Short(f.File, r.pwd), f.Err)),
-			hint("take away the others' permission to write, or list the directory in safe_directories of config.yaml"))
+		a.say = append(a.say, f.Messages(r.places.Short(f.File, r.pwd))...)
+		// No shell sees when its owner takes the permission away.
+		if info, err := os.Lstat(f.File); err == nil {
+			stat, ok := info.Sys().(*syscall.Stat_t)
+			a.watch.doubtful = a.watch.doubtful || ok && int(stat.Uid) == r.p.UID
+		}
 	}
 	if len(a.say) > 0 {
 		a.session = &Session{State: Blocked}
@@ -151,9 +157,13 @@ func (r *run) decide(stale bool, keyErr error) (*answer, error) {
 	if found.File == "" {
 		return a, nil
 	}
-	a.watch.add(found.File, false)
+	a.watch.add(found.File, found.Dangling)
 	if keyErr != nil {
-		a.say = append(a.say, errorMessage("no session can be kept: "+keyErr.Error()))
+		help := "set HOME to an absolute path"
+		if r.places.State != "" {
+			help = fmt.Sprintf("see that %s is yours alone and that there is room; a damaged key may be removed", r.places.Short(r.places.State, r.pwd))
+		}
+		a.say = append(a.say, errorMessage("no session can be kept: "+keyErr.Error()), hint(help))
 		return a, nil
 	}
 
@@ -250,12 +260,15 @@ func (r *run) blocked(a *answer, found Found, v Verdict) []cache.Message {
 	if v == Denied {
 		return []cache.Message{plain(file + " is denied here"), hint(`run "ambit allow" to lift that`)}
 	}
-	if _, err := safefile.Read(found.File); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if _, err := safefile.Read(found.File); err != nil && (found.Dangling || !errors.Is(err, fs.ErrNotExist)) {
 		// No shell sees when its owner makes it readable.
 		a.watch.doubtful = errors.Is(err, fs.ErrPermission)
 		text := err.Error()
 		if path := (*fs.PathError)(nil); errors.As(err, &path) {
 			text = path.Err.Error()
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			text = "is a link that leads nowhere"
 		}
 		return []cache.Message{errorMessage(file + " cannot be used: " + text), hint("it has to be a readable, regular file of at most 1 MiB")}
 	}

@@ -330,6 +330,24 @@ func TestFailureIsRemembered(t *testing.T) {
 	}
 }
 
+// An error in a file has no back-off: the entry holds until an edit. Where none can
+// be written the session sees to it that not every prompt resolves.
+func TestFailureOnAFullDisk(t *testing.T) {
+	s := newTerminal(t)
+	dir := s.project("shop", "a")
+	s.allow(dir)
+	must(t, os.WriteFile(filepath.Join(s.fake, "diskfull"), nil, 0o600))
+	s.resolves(dir, &cache.Entry{Label: "shop", Failure: &cache.Failure{Messages: []cache.Message{{Level: "error", Text: "no"}}}})
+	wantLines(t, "full disk", s.prompt(dir), "ambit: error: no")
+	for _, later := range []time.Duration{time.Second, time.Second, 30 * time.Second} {
+		s.now = s.now.Add(later)
+		wantLines(t, "later", s.prompt(dir))
+	}
+	if s.calls() != 2 {
+		t.Errorf("%d calls, want one at first and one after 30 s", s.calls())
+	}
+}
+
 // Whoever mends a file that a remembered failure is about does not wait for the
 // end of its back-off.
 func TestFailureEndsWithAnEdit(t *testing.T) {

@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"ambit/resolver/cache"
 	"ambit/resolver/safefile"
 
 	"github.com/gofrs/flock"
@@ -88,7 +87,7 @@ func makeKeys(path string, uid int) ([]byte, error) {
 	if b, err = random(64); err != nil {
 		return nil, err
 	}
-	return b, cache.WritePrivate(path, b)
+	return b, safefile.WritePrivate(path, b)
 }
 
 // random returns bytes of the system's generator. Package crypto/rand would, too,

@@ -75,7 +75,7 @@ func SaveSettings(d *cache.Dir, config string, info fs.FileInfo, s Settings) err
 		return cache.ErrUnusable
 	}
 	o := origin{config, info.ModTime().UnixNano(), info.Size()}
-	return cache.WritePrivate(d.Path()+"/settings", encodeSettings(s, o))
+	return safefile.WritePrivate(d.Path()+"/settings", encodeSettings(s, o))
 }
 
 func encodeSettings(s Settings, o origin) []byte {

@@ -123,7 +123,7 @@ func (t Trust) Put(r *Record) error {
 	if err := os.MkdirAll(t.dir, 0o700); err != nil {
 		return err
 	}
-	return cache.WritePrivate(t.path(r.Dir), encodeRecord(r))
+	return safefile.WritePrivate(t.path(r.Dir), encodeRecord(r))
 }
 
 // Remove forgets what was decided about a directory.

@@ -15,7 +15,6 @@ import (
 
 	"ambit/hook"
 	"ambit/resolver"
-	"ambit/resolver/cache"
 	"ambit/resolver/safefile"
 )
 
@@ -140,7 +139,7 @@ func (a *ambit) newDraft(s *source) (*draft, error) {
 		return nil, fmt.Errorf("cannot make a private directory to edit in: %s", reason(err))
 	}
 	d := &draft{filepath.Join(dir, filepath.Base(s.path)), s.bytes}
-	if err := cache.WritePrivate(d.path, s.bytes); err != nil {
+	if err := safefile.WritePrivate(d.path, s.bytes); err != nil {
 		_ = os.RemoveAll(dir) // the error that matters is the one before
 		return nil, fmt.Errorf("cannot make a private file to edit: %s", reason(err))
 	}

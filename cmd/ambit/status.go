@@ -19,8 +19,8 @@ func statusCommand(a *ambit) *cobra.Command {
 		Short: "show what is loaded here, and why",
 		Long: `Show which file governs this directory, how it stands and what this shell has
 loaded of it: variables by name (+ new, ~ changed, - unset), credentials with the
-time they have left, and the last failure. Nothing is resolved for it, and a file
-that is not allowed is not read.
+time they have left, and the last failure. Nothing is resolved for it, and no file
+is parsed.
 
 The states are none (no file), blocked (not allowed), denied, loaded, failed, and
 outdated (this shell has something else than it would have at its next prompt).`,
@@ -96,6 +96,11 @@ func (a *ambit) status() status {
 		st.Error = a.statusError(conf.settings.Failure, 0)
 	}
 	found := a.find(a.dir)
+	for _, f := range found.Foreign {
+		if st.Error == nil {
+			st.Error = a.statusError(f.Messages(a.short(f.File)), 0)
+		}
+	}
 	if found.File == "" {
 		if loaded {
 			st.State = "outdated"

@@ -109,15 +109,15 @@ func (a *ambit) checkOwner(path string) error {
 	if real, rerr := filepath.EvalSymlinks(filepath.Dir(path)); rerr == nil && within(conf.settings.Safe, real) {
 		return nil
 	}
-	return withHint(fmt.Errorf("%s is ignored: %w", a.short(path), err),
-		"take away the others' permission to write, or list the directory in safe_directories of config.yaml")
+	m := hook.Foreign{File: path, Err: err}.Messages(a.short(path))
+	return withHint(errors.New(m[0].Text), m[1].Text)
 }
 
 // nearest is the target of the .envrc.yaml that governs a directory.
 func (a *ambit) nearest(dir string) (target, error) {
 	found := a.find(dir)
 	for _, f := range found.Foreign {
-		a.say(warning(fmt.Sprintf("%s is ignored: %v", a.short(f.File), f.Err)))
+		a.say(f.Messages(a.short(f.File))...)
 	}
 	if found.File == "" {
 		if dir == "" {

@@ -107,6 +107,3 @@ func (d *Dir) read(room, name string, now time.Time) ([]byte, error) {
 	}
 	return b, nil
 }
-
-// WritePrivate is [safefile.WritePrivate].
-func WritePrivate(path string, b []byte) error { return safefile.WritePrivate(path, b) }

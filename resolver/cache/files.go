@@ -65,7 +65,7 @@ func (d *Dir) PutFiles(set string, files []FileVariable, at time.Time) ([]string
 		if b, _, err := safefile.ReadPrivate(path, d.uid); err == nil && string(b) == f.Content.Reveal() {
 			continue
 		}
-		if err := WritePrivate(path, []byte(f.Content.Reveal())); err != nil {
+		if err := safefile.WritePrivate(path, []byte(f.Content.Reveal())); err != nil {
 			return nil, err
 		}
 		if err := os.Chtimes(path, at, at); err != nil {
