@@ -36,6 +36,12 @@ type Options struct {
 	// RunCommand runs a command that prints a token and returns its standard
 	// output.
 	RunCommand func(ctx context.Context, c resolver.Command) ([]byte, error)
+
+	// LoginToken returns the OIDC token of a login in the user's settings, and
+	// asks the person for it if there is an asker. An error that is an
+	// [*resolver.OpenError] of [resolver.KindDefinition] says that there is no such
+	// login. Nil: there are none.
+	LoginToken func(ctx context.Context, name string, asker resolver.Asker, patience resolver.Patience) ([]byte, error)
 }
 
 // New returns the provider aws-login.
@@ -54,11 +60,14 @@ type provider struct {
 	// assumed from another aws-login value is known by that login and not by
 	// its keys, which change.
 	opened sync.Map // string → openedKeys
+
+	turns sync.Map // string → chan struct{}, see turn
 }
 
 type openedKeys struct {
 	key  string // of the step
 	role bool   // they are a role's
+	made string // step.made
 }
 
 // opening is one call of the provider.
@@ -72,15 +81,29 @@ type opening struct {
 	tokens  []string // files of tokens: a new one is a reason to try again after a failure
 	notices []string
 	shared  map[string]*sharedProfile
+	revoked map[string]bool // access key ids that AWS no longer knows
 }
 
 func (p *provider) open(ctx context.Context, call *resolver.Call) (resolver.Opened, error) {
 	o := newOpening(p, call)
-	return o.within(ctx, "AWS credentials", o.run)
+	opened, err := o.within(ctx, "AWS credentials", o.run)
+	return opened, o.scrubbed(err)
+}
+
+// scrubbed takes out of an error what an input says in secret: the name of a
+// role may be one.
+func (o *opening) scrubbed(err error) error {
+	open, ok := err.(*resolver.OpenError)
+	if !ok {
+		return err
+	}
+	secrets := secretTexts(o.call.Inputs)
+	open.Summary, open.Hint = scrub(open.Summary, secrets...), scrub(open.Hint, secrets...)
+	return open
 }
 
 func newOpening(p *provider, call *resolver.Call) *opening {
-	return &opening{provider: p, call: call, limits: limitsOf(call.Patience), shared: map[string]*sharedProfile{}}
+	return &opening{provider: p, call: call, limits: limitsOf(call.Patience), shared: map[string]*sharedProfile{}, revoked: map[string]bool{}}
 }
 
 // within bounds an open by the patience of whoever waits. What says what is
@@ -90,13 +113,22 @@ func (o *opening) within(ctx context.Context, what string, run func(context.Cont
 		opened resolver.Opened
 		err    error
 	}
-	parent := ctx
-	ctx, cancel := context.WithTimeout(ctx, o.limits.total)
+	parent, total := ctx, o.limits.total
+	if o.call.Asker != nil {
+		total = 2*total + loginTime
+	}
+	ctx, cancel := context.WithTimeout(ctx, total)
 	defer cancel()
 	done := make(chan result, 1)
 	go func() {
-		opened, err := run(ctx)
-		done <- result{opened, err}
+		var r result
+		defer func() {
+			if recover() != nil {
+				r.err = unexpected()
+			}
+			done <- r
+		}()
+		r.opened, r.err = run(ctx)
 	}()
 	select {
 	case r := <-done:
@@ -117,10 +149,13 @@ func (o *opening) within(ctx context.Context, what string, run func(context.Cont
 	}
 	return resolver.Opened{}, &resolver.OpenError{
 		Kind: resolver.KindNetwork, Err: context.DeadlineExceeded,
-		Summary: fmt.Sprintf("%s did not come within %s", what, brief(o.limits.total)),
+		Summary: fmt.Sprintf("%s did not come within %s", what, brief(total)),
 		Hint:    "check the network and the name server",
 	}
 }
+
+// unexpected is what a panic becomes: what it says might hold a value.
+func unexpected() error { return &resolver.OpenError{Summary: "the provider failed unexpectedly"} }
 
 func (o *opening) run(ctx context.Context) (resolver.Opened, error) {
 	failed := func(err error) (resolver.Opened, error) {
@@ -130,11 +165,11 @@ func (o *opening) run(ctx context.Context) (resolver.Opened, error) {
 	if err != nil {
 		return failed(err)
 	}
-	k, err := o.obtain(ctx, s)
+	k, err := o.obtainAsking(ctx, s)
 	if err != nil {
 		return failed(err)
 	}
-	o.opened.Store(k.id, openedKeys{s.key, k.role})
+	o.opened.Store(k.id, openedKeys{s.key, k.role, s.made})
 
 	secret := func(text string) resolver.Value {
 		return resolver.Value{Kind: resolver.String, Text: text, Secret: true}

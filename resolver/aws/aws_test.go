@@ -28,6 +28,7 @@ type world struct {
 	env    map[string]string
 	cache  *cache.Dir
 	run    func(ctx context.Context, c resolver.Command) ([]byte, error)
+	login  func(ctx context.Context, name string, asker resolver.Asker, patience resolver.Patience) ([]byte, error)
 }
 
 func newWorld(t *testing.T) *world {
@@ -95,11 +96,13 @@ func (w *world) write(name, content string) string {
 type call struct {
 	patience resolver.Patience
 	fresh    bool
+	asker    resolver.Asker
+	ctx      context.Context
 }
 
 // open calls the provider as a new process would.
 func (w *world) open(inputs any, how call) (resolver.Opened, error) {
-	return w.openBy(New(Options{Cache: w.cache, RunCommand: w.run}), inputs, how)
+	return w.openBy(New(Options{Cache: w.cache, RunCommand: w.run, LoginToken: w.login}), inputs, how)
 }
 
 func (w *world) openBy(p *resolver.Provider, inputs any, how call) (resolver.Opened, error) {
@@ -107,9 +110,13 @@ func (w *world) openBy(p *resolver.Provider, inputs any, how call) (resolver.Ope
 	for name, value := range w.env {
 		environ = append(environ, name+"="+value)
 	}
-	return p.Open(context.Background(), &resolver.Call{
+	ctx := how.ctx
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	return p.Open(ctx, &resolver.Call{
 		Inputs: w.absolute(value(inputs)), File: filepath.Join(w.dir, ".envrc.yaml"), Env: resolver.NewBaseline(environ),
-		Now: time.Now, Patience: how.patience, Fresh: how.fresh,
+		Now: time.Now, Patience: how.patience, Fresh: how.fresh, Asker: how.asker,
 	})
 }
 
@@ -299,7 +306,7 @@ func TestOIDCTokenRefused(t *testing.T) {
 				return []byte(canary), errors.New("exit status 3")
 			}
 		}, "exit status 3", resolver.KindRefused},
-		{"login", obj{"login": "work"}, nil, "not supported yet", resolver.KindLogin},
+		{"login", obj{"login": "work"}, nil, `there is no login "work"`, resolver.KindDefinition},
 		{"nothing", nil, nil, "AWS_WEB_IDENTITY_TOKEN_FILE is not set", resolver.KindLogin},
 		{"no permission in GitHub Actions", obj{"githubActions": obj{}}, nil, "GitHub Actions offers no OIDC token", resolver.KindRefused},
 	} {

@@ -242,10 +242,10 @@ func TestSourcesThatDoNotWork(t *testing.T) {
 		{name: "half a pair", env: map[string]string{"AWS_ACCESS_KEY_ID": awstest.KeyID}, in: assume(nil), want: "only one of", kind: resolver.KindRefused},
 		{name: "profile without keys", config: "[profile p]\nregion = eu-west-1\n", in: obj{"profile": "p"}, want: `profile "p" has no credentials`, kind: resolver.KindRefused},
 		{name: "source without keys", config: "[profile p]\nrole_arn = " + devRole + "\nsource_profile = q\n[profile q]\nregion = eu-west-1\n", in: obj{"profile": "p"}, want: `takes its keys from profile "q", which has none`, kind: resolver.KindRefused},
-		{name: "MFA in a profile", config: "[profile p]\nrole_arn = " + devRole + "\nsource_profile = q\nmfa_serial = arn:aws:iam::1:mfa/x\n[profile q]\n" + baseKeys, in: obj{"profile": "p"}, want: "wants an MFA code", kind: resolver.KindLogin},
-		{name: "MFA in the file", in: assume(obj{"mfaSerial": "arn:aws:iam::123456789012:mfa/x"}), want: "wants an MFA code", kind: resolver.KindLogin},
-		{name: "SSO of ours", in: obj{"sso": obj{}}, want: "sso is not supported yet", hint: "aws sso login", kind: resolver.KindLogin},
-		{name: "SSO session ended", config: "[profile p]\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = dev\n[sso-session s]\nsso_region = eu-west-1\nsso_start_url = https://example.awsapps.com/start\n", in: obj{"profile": "p"}, want: `the SSO session of profile "p" has ended`, hint: "aws sso login --profile p", kind: resolver.KindRefused},
+		{name: "MFA in a profile", config: "[profile p]\nrole_arn = " + devRole + "\nsource_profile = q\nmfa_serial = arn:aws:iam::1:mfa/x\n[profile q]\n" + baseKeys, in: obj{"profile": "p"}, want: "an MFA code of arn:aws:iam::1:mfa/x is wanted", hint: `run "ambit login"`, kind: resolver.KindLogin},
+		{name: "MFA in the file", env: map[string]string{"AWS_ACCESS_KEY_ID": awstest.KeyID, "AWS_SECRET_ACCESS_KEY": awstest.SecretKey}, in: assume(obj{"mfaSerial": "arn:aws:iam::123456789012:mfa/x"}), want: "an MFA code of arn:aws:iam::123456789012:mfa/x is wanted", hint: `run "ambit login"`, kind: resolver.KindLogin},
+		{name: "SSO of ours", in: ssoInput(), want: "nobody is logged in to the SSO session of https://example.awsapps.com/start", hint: `run "ambit login"`, kind: resolver.KindLogin},
+		{name: "SSO session ended", config: "[profile p]\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = dev\n[sso-session s]\nsso_region = eu-west-1\nsso_start_url = https://example.awsapps.com/start\n", in: obj{"profile": "p"}, want: `nobody is logged in to the SSO session of profile "p"`, hint: `run "ambit login"`, kind: resolver.KindLogin},
 		{name: "program prints nonsense", config: "[profile p]\ncredential_process = echo cAnArY\n", in: obj{"profile": "p"}, want: `its output is not what a credential_process prints`, kind: resolver.KindRefused},
 		{name: "program fails", config: "[profile p]\ncredential_process = sh -c 'echo cAnArY >&2; exit 3'\n", in: obj{"profile": "p"}, want: `credential_process of profile "p" gave no credentials`, kind: resolver.KindRefused},
 		{name: "wrong secret", env: map[string]string{"AWS_ACCESS_KEY_ID": awstest.KeyID, "AWS_SECRET_ACCESS_KEY": "cAnArYcAnArY"}, in: assume(nil), want: "AWS refused role " + devRole + ": SignatureDoesNotMatch", hint: "secret access key does not belong", kind: resolver.KindRefused},
@@ -358,9 +358,9 @@ sso =
 		want   string
 		kind   resolver.FailureKind
 	}{
-		{http.StatusForbidden, `profile "p" gave no credentials: ForbiddenException: No access`, resolver.KindRefused},
-		{http.StatusTemporaryRedirect, `profile "p" gave no credentials`, resolver.KindRefused},
-		{http.StatusServiceUnavailable, `profile "p" gave no credentials`, resolver.KindNetwork},
+		{http.StatusForbidden, `AWS refused role dev of account 123456789012: ForbiddenException: No access`, resolver.KindRefused},
+		{http.StatusTemporaryRedirect, `answered with a redirect, which is not followed`, resolver.KindNetwork},
+		{http.StatusServiceUnavailable, `is out of order: 503`, resolver.KindNetwork},
 		{0, "connection refused", resolver.KindNetwork},
 	} {
 		w.cache = nil

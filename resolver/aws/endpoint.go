@@ -50,11 +50,16 @@ func (o *opening) placeOf(service string, profile *config.SharedConfig, arn stri
 		return place{}, &resolver.OpenError{Summary: fmt.Sprintf("%s is not the name of a region: %q", from, clip(p.region, 40)),
 			Hint: "write it like eu-central-1"}
 	}
+	return o.placeIn(service, p.region, profile)
+}
+
+// placeIn is where a service is asked in a region.
+func (o *opening) placeIn(service, region string, profile *config.SharedConfig) (place, error) {
 	endpoint, err := endpointFor(o.call.Env, profile, service)
 	if err != nil {
 		return place{}, err
 	}
-	p.endpoint = endpoint
+	p := place{region: region, endpoint: endpoint}
 	p.fips = o.switchedOn("AWS_USE_FIPS_ENDPOINT")
 	p.dualStack = o.switchedOn("AWS_USE_DUALSTACK_ENDPOINT")
 	return p, nil

@@ -33,6 +33,7 @@ type trouble struct {
 	region  string
 	source  string // of the keys that signed, or ""
 	web     bool   // asked with an OIDC token
+	portal  bool   // IAM Identity Center was asked
 	action  string // that a policy has to permit, such as secretsmanager:GetSecretValue, or ""
 	list    string // the command that shows what there is, or ""
 	secrets []secret.Text
@@ -104,6 +105,11 @@ func (t trouble) hint(code, message string) string {
 		source = "the keys"
 	}
 	switch code {
+	case "ForbiddenException", "ResourceNotFoundException":
+		if t.portal {
+			return "check accountId and roleName, or ask the administrator of IAM Identity Center to assign the permission set"
+		}
+		return t.list
 	case "AccessDenied", "AccessDeniedException":
 		switch {
 		case t.web:
@@ -131,7 +137,7 @@ func (t trouble) hint(code, message string) string {
 		return fmt.Sprintf("%s: the secret access key does not belong to the access key id", source)
 	case "IncompleteSignature":
 		return fmt.Sprintf("%s: enter the keys again, without spaces or quotes", source)
-	case "ResourceNotFoundException", "ParameterNotFound", "ParameterVersionNotFound":
+	case "ParameterNotFound", "ParameterVersionNotFound":
 		return t.list
 	case "RegionDisabledException":
 		return fmt.Sprintf("aws account enable-region --region-name %s, or choose another region", t.region)

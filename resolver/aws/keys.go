@@ -98,11 +98,13 @@ func accountOfKeyID(id string) string {
 type payload struct {
 	keys    *keys  // the last ones, or nil
 	refused string // sum of the token that was last refused, so that another one is tried at once
+	made    string // step.made
 }
 
 func (p payload) encode() []byte {
 	var w wire.Encoder
 	w.String(p.refused)
+	w.String(p.made)
 	w.Bool(p.keys != nil)
 	if k := p.keys; k != nil {
 		w.String(k.id)
@@ -121,7 +123,7 @@ func (p payload) encode() []byte {
 
 func decodePayload(b []byte) (payload, error) {
 	d := wire.NewDecoder(b)
-	p := payload{refused: d.String()}
+	p := payload{refused: d.String(), made: d.String()}
 	if d.Bool() {
 		k := &keys{id: d.String(), secret: secret.New(d.String()), token: secret.New(d.String())}
 		if seconds := d.Int(); seconds != 0 {

@@ -93,7 +93,7 @@ func TestInputsAreChecked(t *testing.T) {
 		`{profile: p, region: Frankfurt}`:                  "region like eu-central-1",
 		`{assumeRole: {roleArn: "arn:aws:iam::1:role/x"}}`: "role ARN like",
 		`{session: {source: {profil: x}}}`:                 `did you mean "profile"`,
-		`{sso: {startUrl: x, region: eu-west-1, accountId: "123456789012", roleName: r}}`: "not supported yet",
+		`{sso: {startUrl: x, region: eu-west-1, accountId: "123456789012", roleName: r}}`: "a start URL like https://example.awsapps.com/start",
 	} {
 		w := newWorld(t)
 		_, diags := w.evaluate("values:\n  environmentVariables:\n    X: {fn::toJSON: {fn::open::aws-login: " + inputs + "}}\n")

@@ -26,9 +26,7 @@ func (o *opening) step(in resolver.Value) (*step, error) {
 	case has(in, "session"):
 		return o.session(in.Object["session"])
 	case has(in, "sso"):
-		return nil, &resolver.OpenError{Kind: resolver.KindLogin, Path: []string{"sso"},
-			Summary: "sso is not supported yet",
-			Hint:    "configure a profile with `aws configure sso`, log in with `aws sso login`, and use profile: NAME"}
+		return o.sso(in.Object["sso"])
 	}
 	return nil, &resolver.OpenError{Summary: "aws-login needs a kind of login", Hint: "one of assumeRole, oidc, profile, session, sso, static"}
 }
@@ -89,9 +87,6 @@ func (o *opening) assumeRole(in resolver.Value) (*step, error) {
 	if r.duration, err = durationOf(in, "assumeRole", time.Hour, 12*time.Hour); err != nil {
 		return nil, err
 	}
-	if has(in, "mfaSerial") {
-		return nil, noMFA(r.roleARN, []string{"assumeRole", "mfaSerial"})
-	}
 	base, profile, err := o.source(in.Object["source"], []string{"assumeRole", "source"})
 	if err != nil {
 		return nil, err
@@ -106,6 +101,11 @@ func (o *opening) assumeRole(in resolver.Value) (*step, error) {
 	if err != nil {
 		return nil, err
 	}
+	if has(in, "mfaSerial") {
+		if r.base, err = o.mfaStep(text(in, "mfaSerial"), base, mfaDuration, p, profile, []string{"assumeRole", "mfaSerial"}); err != nil {
+			return nil, err
+		}
+	}
 	return o.assumedRoleStep(r, p, profile), nil
 }
 
@@ -113,9 +113,6 @@ func (o *opening) session(in resolver.Value) (*step, error) {
 	duration, err := durationOf(in, "session", 12*time.Hour, 36*time.Hour)
 	if err != nil {
 		return nil, err
-	}
-	if has(in, "mfaSerial") {
-		return nil, noMFA("the session", []string{"session", "mfaSerial"})
 	}
 	base, profile, err := o.source(in.Object["source"], []string{"session", "source"})
 	if err != nil {
@@ -125,13 +122,10 @@ func (o *opening) session(in resolver.Value) (*step, error) {
 	if err != nil {
 		return nil, err
 	}
+	if has(in, "mfaSerial") {
+		return o.mfaStep(text(in, "mfaSerial"), base, duration, p, profile, []string{"session", "mfaSerial"})
+	}
 	return o.sessionStep(base, duration, p, profile), nil
-}
-
-func noMFA(what string, path []string) error {
-	return &resolver.OpenError{Kind: resolver.KindLogin, Path: path,
-		Summary: fmt.Sprintf("%s wants an MFA code, and asking for one is not supported yet", what),
-		Hint:    "name a source whose session has MFA already, and leave mfaSerial out"}
 }
 
 // static keys are given, not fetched.
@@ -154,7 +148,8 @@ func (o *opening) login(in resolver.Value, path []string) (*step, error) {
 	}
 	s := staticStep(k, "a login", false)
 	if known, ok := o.opened.Load(k.id); ok {
-		s.key, s.role = known.(openedKeys).key, known.(openedKeys).role
+		k := known.(openedKeys)
+		s.key, s.role, s.made = k.key, k.role, k.made
 	}
 	return s, nil
 }

@@ -20,6 +20,14 @@ type step struct {
 	role   bool   // the keys will be a role's
 	kept   bool   // goes through the cache
 
+	// made is the login of a person that the keys come from, "" if there is
+	// none: see loginOf.
+	made string
+
+	// login does what a person has to do before fetch can succeed. Nil: nothing
+	// that could be done here.
+	login func(ctx context.Context) error
+
 	// identity returns what the token at the chain's end says that would be sent
 	// now, if that can be known without cost. Nil: nothing can.
 	identity func() (tokenIdentity, bool)
@@ -66,7 +74,7 @@ func (o *opening) look(s *step, now time.Time) found {
 		f.failure = nil // it was another token that was refused, or there was none
 	}
 	k := p.keys
-	if k == nil || k.check() != nil || known && id.isJWT && (id.iss != k.iss || id.sub != k.sub) {
+	if k == nil || k.check() != nil || o.revoked[k.id] || known && id.isJWT && (id.iss != k.iss || id.sub != k.sub) {
 		return f // none, or they speak for somebody else
 	}
 	f.last = k
@@ -125,8 +133,8 @@ func (o *opening) obtain(ctx context.Context, s *step) (kept, error) {
 		var err error
 		unlock, err = o.Cache.Lock(ctx, s.key, ready)
 		if errors.Is(err, cache.ErrBusy) {
-			if cause := context.Cause(ctx); errors.Is(cause, context.Canceled) {
-				return kept{}, cause
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return kept{}, context.Canceled
 			}
 			return kept{}, &resolver.OpenError{Kind: resolver.KindNetwork, Err: err,
 				Summary: fmt.Sprintf("another process has been fetching these credentials for more than %s", brief(o.limits.total))}
@@ -191,7 +199,7 @@ func (o *opening) keep(s *step, k keys, skew time.Duration, before found) (kept,
 	}
 	// What cannot be kept still serves.
 	_ = o.Cache.PutOpened(s.key, &cache.Opened{
-		Payload: payload{keys: &k}.encode(), Acquired: now.Unix(), RefreshAt: got.refreshAt, ExpiresAt: got.expiresAt,
+		Payload: payload{keys: &k, made: s.made}.encode(), Acquired: now.Unix(), RefreshAt: got.refreshAt, ExpiresAt: got.expiresAt,
 	})
 	return got, nil
 }
@@ -203,7 +211,7 @@ func (o *opening) failed(s *step, before found, err error) (kept, error) {
 	alive := before.alive
 	if failure != nil {
 		put := &cache.Opened{Failure: failure, Acquired: now.Unix()}
-		p := payload{keys: before.last}
+		p := payload{keys: before.last, made: s.made}
 		if before.last != nil {
 			put.Acquired, put.RefreshAt, put.ExpiresAt = before.raw.Acquired, before.raw.RefreshAt, before.raw.ExpiresAt
 		}
@@ -219,7 +227,7 @@ func (o *opening) failed(s *step, before found, err error) (kept, error) {
 		put.Payload = p.encode()
 		_ = o.Cache.PutOpened(s.key, put) // what cannot be remembered is tried again
 	}
-	if alive == nil {
+	if alive == nil || o.asks(s, err) {
 		return kept{}, err
 	}
 	if o.call.Patience == resolver.Person || o.call.Fresh {

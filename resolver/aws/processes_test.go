@@ -16,7 +16,13 @@ import (
 	"ambit/resolver/cache"
 )
 
-const openerVariable = "AMBIT_TEST_AWS_OPENER" // cache directory and token file, as JSON
+const openerVariable = "AMBIT_TEST_AWS_OPENER" // an opener as JSON
+
+// opener is what a process is to open.
+type opener struct {
+	Cache  string
+	Inputs obj
+}
 
 // TestMain lets this binary be the process that opens.
 func TestMain(m *testing.M) {
@@ -27,18 +33,18 @@ func TestMain(m *testing.M) {
 }
 
 func openOnce(given string) int {
-	var paths [2]string
-	if err := json.Unmarshal([]byte(given), &paths); err != nil {
+	var what opener
+	if err := json.Unmarshal([]byte(given), &what); err != nil {
 		fmt.Println(err)
 		return 2
 	}
-	dir, err := cache.Open(paths[0], os.Getuid())
+	dir, err := cache.Open(what.Cache, os.Getuid())
 	if err != nil {
 		fmt.Println(err)
 		return 2
 	}
 	o, err := New(Options{Cache: dir}).Open(context.Background(), &resolver.Call{
-		Inputs: value(oidc(obj{"file": paths[1]})), File: "/x", Env: resolver.NewBaseline(os.Environ()), Now: time.Now,
+		Inputs: value(what.Inputs), File: "/x", Env: resolver.NewBaseline(os.Environ()), Now: time.Now,
 		Patience: resolver.Person, // a hundred processes are more than two processors start in a prompt's time
 	})
 	if err != nil {
@@ -50,12 +56,16 @@ func openOnce(given string) int {
 }
 
 func (w *world) process(token string) *exec.Cmd {
-	paths, err := json.Marshal([2]string{w.cache.Path(), token})
+	return w.processOf(oidc(obj{"file": token}))
+}
+
+func (w *world) processOf(inputs obj) *exec.Cmd {
+	given, err := json.Marshal(opener{w.cache.Path(), inputs})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = []string{openerVariable + "=" + string(paths)}
+	cmd.Env = []string{openerVariable + "=" + string(given)}
 	for name, value := range w.env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}

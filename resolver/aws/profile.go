@@ -14,13 +14,13 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"ambit/resolver"
+	"ambit/resolver/safefile"
 	"ambit/resolver/secret"
 )
 
@@ -206,8 +206,6 @@ func (o *opening) profileStep(p *config.SharedConfig, path []string) (*step, err
 	var base *step
 	var err error
 	switch {
-	case p.RoleARN != "" && p.MFASerial != "":
-		return nil, noMFA(name, path)
 	case p.Source != nil && p.Source.Profile == p.Profile:
 		base = staticStep(profileKeys(p.Source), name, false)
 		if !p.Source.Credentials.HasKeys() {
@@ -227,7 +225,9 @@ func (o *opening) profileStep(p *config.SharedConfig, path []string) (*step, err
 		}
 	case p.WebIdentityTokenFile != "":
 		return o.profileWebIdentity(p.RoleARN, p.RoleSessionName, p.WebIdentityTokenFile, p, path)
-	case p.CredentialProcess != "" && p.CredentialSource == "" && !hasSSO(p) && p.LoginSession == "":
+	case hasSSO(p) && p.CredentialSource == "":
+		base, err = o.ssoProfile(p, path)
+	case p.CredentialProcess != "" && p.CredentialSource == "" && p.LoginSession == "":
 		base = o.processStep(p, path)
 	default:
 		if s := o.chainStep(p); s != nil {
@@ -250,6 +250,11 @@ func (o *opening) profileStep(p *config.SharedConfig, path []string) (*step, err
 	at, err := o.placeFor(p, p.RoleARN)
 	if err != nil {
 		return nil, err
+	}
+	if p.MFASerial != "" {
+		if r.base, err = o.mfaStep(p.MFASerial, base, mfaDuration, at, p, path); err != nil {
+			return nil, err
+		}
 	}
 	s := o.assumedRoleStep(r, at, p)
 	s.source = name
@@ -284,8 +289,8 @@ var chainVariables = []string{
 }
 
 // chainStep leaves a profile, or where there is none the environment, to the
-// SDK: SSO, a login session, containers, instances. Nil
-// means that nothing of this is configured. An instance's metadata service is
+// SDK: a login session, containers, instances. Nil means that nothing of this is
+// configured. An instance's metadata service is
 // asked only if something names it: elsewhere the question costs seconds, and
 // anybody on the network could answer it.
 func (o *opening) chainStep(p *config.SharedConfig) *step {
@@ -304,7 +309,7 @@ func (o *opening) chainStep(p *config.SharedConfig) *step {
 		metadata = imds.ClientDisabled
 	}
 	container := env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] != "" || env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] != ""
-	own := p != nil && (hasSSO(p) || p.LoginSession != "" || p.CredentialSource != "" || p.Source != nil)
+	own := p != nil && (p.LoginSession != "" || p.CredentialSource != "" || p.Source != nil)
 	if !own && !container && metadata == imds.ClientDisabled {
 		return nil
 	}
@@ -313,13 +318,24 @@ func (o *opening) chainStep(p *config.SharedConfig) *step {
 		source = fmt.Sprintf("profile %q", p.Profile)
 	}
 	at, placeErr := o.placeFor(p, "")
+	var loginFile string
+	if p != nil && p.LoginSession != "" {
+		loginFile = o.loginFile(p.LoginSession)
+	}
 	return &step{
 		key: keyOf(map[string]any{
 			"kind": "chain", "profile": sumOfProfile(p), "environment": env, "region": at.region, "endpoint": at.endpoint,
 		}),
 		// Whose keys a login session gives is not known before.
 		source: source, role: p == nil || p.RoleARN != "" || p.LoginSession == "", kept: true,
+		identity: func() (tokenIdentity, bool) { // another login is a reason to try again
+			b, err := safefile.Read(loginFile)
+			return tokenIdentity{sum: hash(b)}, err == nil
+		},
 		fetch: func(ctx context.Context, _ *keys) (keys, time.Duration, error) {
+			if loginFile != "" {
+				o.tokens = append(o.tokens, loginFile)
+			}
 			if placeErr != nil {
 				return keys{}, 0, placeErr
 			}
@@ -331,6 +347,15 @@ func (o *opening) chainStep(p *config.SharedConfig) *step {
 			return k, 0, nil
 		},
 	}
+}
+
+// loginFile is where `aws login` keeps a session.
+func (o *opening) loginFile(session string) string {
+	dir, _ := o.call.Env.Lookup("AWS_LOGIN_CACHE_DIRECTORY")
+	if dir == "" {
+		dir = filepath.Join(o.home(), ".aws", "login", "cache")
+	}
+	return filepath.Join(dir, hash([]byte(strings.TrimSpace(session)))+".json")
 }
 
 func (o *opening) askChain(ctx context.Context, p *config.SharedConfig, at place, metadata imds.ClientEnableState, client *httpClient) (keys, error) {
@@ -381,46 +406,34 @@ func (o *opening) chainError(ctx context.Context, p *config.SharedConfig, source
 		return context.Canceled
 	}
 	open := &resolver.OpenError{Kind: resolver.KindRefused, Err: quiet{err}}
-	var session *ssocreds.InvalidTokenError
+	open.Summary = fmt.Sprintf("%s gave no credentials", source)
+	host, answered := client.answered()
+	code, message := apiError(err)
+	var response interface{ HTTPStatusCode() int }
 	switch {
-	case errors.As(err, &session) || p != nil && p.SSOSession != nil && strings.Contains(err.Error(), "cached SSO token"):
-		open.Summary = fmt.Sprintf("the SSO session of %s has ended", source)
-		open.Hint = fmt.Sprintf("aws sso login --profile %s", p.Profile)
-		key := p.SSOStartURL
-		if p.SSOSession != nil {
-			key = p.SSOSession.Name
-		}
-		if file, err := ssocreds.StandardCachedTokenFilepath(key); err == nil {
-			o.files = append(o.files, file)
-		}
-	case p != nil && p.LoginSession != "":
-		open.Summary = fmt.Sprintf("the login session of %s gave no credentials", source)
-		open.Hint = fmt.Sprintf("aws login --profile %s", p.Profile)
-	default:
-		open.Summary = fmt.Sprintf("%s gave no credentials", source)
-		host, answered := client.answered()
-		code, message := apiError(err)
-		var response interface{ HTTPStatusCode() int }
-		switch {
-		case code != "":
-			open.Summary += fmt.Sprintf(": %s: %s", clip(code, 80), clip(oneLine(message), 300))
-			if errors.As(err, &response) && response.HTTPStatusCode() >= 500 || strings.Contains(code, "Throttl") || code == "TooManyRequestsException" {
-				open.Kind = resolver.KindNetwork
-			}
-		case answered == nil && isNetwork(err):
-			if host == "" {
-				host = "the credentials service"
-			}
-			var format string
-			var arg any
+	case code != "":
+		open.Summary += fmt.Sprintf(": %s: %s", clip(code, 80), clip(oneLine(message), 300))
+		if errors.As(err, &response) && response.HTTPStatusCode() >= 500 || strings.Contains(code, "Throttl") || code == "TooManyRequestsException" {
 			open.Kind = resolver.KindNetwork
-			open.Hint, format, arg = unreachable(err, host)
-			open.Summary += ": " + fmt.Sprintf(format, arg)
-			return open
 		}
-		if p != nil {
-			open.Hint = fmt.Sprintf("aws sts get-caller-identity --profile %s", p.Profile)
+	case answered == nil && isNetwork(err):
+		if host == "" {
+			host = "the credentials service"
 		}
+		var format string
+		var arg any
+		open.Kind = resolver.KindNetwork
+		open.Hint, format, arg = unreachable(err, host)
+		open.Summary += ": " + fmt.Sprintf(format, arg)
+		return open
+	case p != nil && p.LoginSession != "":
+		open.Kind = resolver.KindLogin
+		open.Summary = fmt.Sprintf("the login session of %s has ended", source)
+		open.Hint = fmt.Sprintf("aws login --profile %s", p.Profile)
+		return open
+	}
+	if p != nil {
+		open.Hint = fmt.Sprintf("aws sts get-caller-identity --profile %s", p.Profile)
 	}
 	return open
 }

@@ -29,6 +29,7 @@ var (
 	sessionName = pattern(`[A-Za-z0-9_+=,.@-]{2,64}`, "a session name: 2 to 64 letters, digits or _+=,.@-")
 	duration    = pattern(`[0-9]+h([0-9]+m)?([0-9]+s)?|[0-9]+m([0-9]+s)?|[0-9]+s`, "a duration like 1h30m")
 	region      = pattern(regionPattern, "a region like eu-central-1")
+	startURL    = pattern(`https?://[!-~]+`, "a start URL like https://example.awsapps.com/start")
 	nonEmpty    = pattern(`(?s).+`, "a text that is not empty")
 	argv        = &resolver.Schema{Types: []string{"array"}, Items: str(), MinItems: 1}
 	policy      = &resolver.Schema{Types: []string{"object", "string"}, Open: true}
@@ -70,7 +71,7 @@ var inputs = func() *resolver.Schema {
 		}),
 		"profile": nonEmpty,
 		"sso": object([]string{"startUrl", "region", "accountId", "roleName"}, map[string]*resolver.Schema{
-			"startUrl": nonEmpty, "region": region, "accountId": pattern(`[0-9]{12}`, "an account id of 12 digits"), "roleName": nonEmpty,
+			"startUrl": startURL, "region": region, "accountId": pattern(`[0-9]{12}`, "an account id of 12 digits"), "roleName": nonEmpty,
 		}),
 		"session": object(nil, map[string]*resolver.Schema{
 			"mfaSerial": nonEmpty, "duration": duration, "source": source,

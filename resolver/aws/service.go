@@ -80,7 +80,12 @@ func each[T any](ctx context.Context, list []T, request func(context.Context, T)
 			break
 		}
 		wait.Go(func() {
-			defer func() { <-slots }()
+			defer func() {
+				if recover() != nil {
+					errs[i] = unexpected()
+				}
+				<-slots
+			}()
 			errs[i] = request(ctx, item)
 			var open *resolver.OpenError
 			if errors.As(errs[i], &open) && open.Kind == resolver.KindNetwork {

@@ -3,6 +3,7 @@ package aws
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,7 +117,7 @@ func (o *opening) webIdentityStep(w webIdentity, p place, profile *config.Shared
 			"kind": "oidc", "role": w.roleARN, "session": w.sessionName, "seconds": int64(w.duration / time.Second),
 			"policyArns": w.policyARNs, "token": w.token.question, "region": p.region, "endpoint": p.endpoint,
 		}),
-		source: "oidc", role: true, kept: true, identity: w.token.identity,
+		source: "oidc", role: true, kept: true, made: w.token.made, identity: w.token.identity, login: w.token.login,
 		fetch: func(ctx context.Context, before *keys) (keys, time.Duration, error) {
 			token, id, err := w.token.acquire(ctx, o.call.Now())
 			if err != nil {
@@ -189,42 +190,63 @@ func (o *opening) assumedRoleStep(r assumedRole, p place, profile *config.Shared
 			"externalId": r.externalID, "sourceIdentity": r.sourceIdentity, "policy": r.policy, "policyArns": r.policyARNs,
 			"tags": r.tags, "transitive": r.transitive, "base": r.base.key, "region": p.region, "endpoint": p.endpoint,
 		}),
-		source: "assumeRole from " + r.base.source, role: true, kept: true, identity: r.base.identity,
+		source: "assumeRole from " + r.base.source, role: true, kept: true, made: r.base.made, identity: r.base.identity, login: r.base.login,
 		fetch: func(ctx context.Context, before *keys) (keys, time.Duration, error) {
 			base, err := o.obtain(ctx, r.base)
 			if err != nil {
 				return keys{}, 0, err
 			}
-			http := o.newHTTPClient(profile)
-			client := newSTS(p, o.limits, http, base.provide())
-			var out *sts.AssumeRoleOutput
-			granted, err := withinLimit(r.duration, before, func(seconds int32) (err error) {
-				out, err = client.AssumeRole(ctx, &sts.AssumeRoleInput{
-					RoleArn: &r.roleARN, RoleSessionName: &r.sessionName, DurationSeconds: &seconds,
-					ExternalId: optional(r.externalID), SourceIdentity: optional(r.sourceIdentity), Policy: optional(r.policy),
-					PolicyArns: policyARNs(r.policyARNs), Tags: tags(r.tags), TransitiveTagKeys: r.transitive,
-				})
-				return err
-			})
-			var k keys
-			if err == nil {
-				k, err = fromSTS(out.Credentials)
+			k, skew, err := o.assume(ctx, r, base, before, p, profile)
+			if !r.base.kept || !unknownKeys(err) {
+				return k, skew, err
 			}
-			if err != nil {
-				return keys{}, 0, explain(ctx, err, http, trouble{
-					service: "STS", what: "role " + r.roleARN, role: r.roleARN, region: p.region, source: r.base.source, secrets: append(base.secrets(), secret.New(r.externalID)),
-				})
+			// An administrator ended the session that was kept.
+			o.revoked[base.id] = true
+			if base, err = o.obtain(ctx, r.base); err != nil {
+				return keys{}, 0, err
 			}
-			if out.AssumedRoleUser != nil {
-				k.arn = sdk.ToString(out.AssumedRoleUser.Arn)
-			}
-			k.role, k.granted, k.iss, k.sub = true, granted, base.iss, base.sub
-			if granted != 0 && r.explicit {
-				k.notices = []string{cutNotice(r.roleARN, r.duration, granted)}
-			}
-			return k, skewOf(out.ResultMetadata), nil
+			return o.assume(ctx, r, base, before, p, profile)
 		},
 	}
+}
+
+// unknownKeys says whether AWS no longer takes the keys that signed.
+func unknownKeys(err error) bool {
+	code, _ := apiError(err)
+	return slices.Contains([]string{"InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken", "ExpiredTokenException"}, code)
+}
+
+// assume calls AssumeRole with the keys of base.
+func (o *opening) assume(ctx context.Context, r assumedRole, base kept, before *keys, p place, profile *config.SharedConfig) (keys, time.Duration, error) {
+	http := o.newHTTPClient(profile)
+	client := newSTS(p, o.limits, http, base.provide())
+	var out *sts.AssumeRoleOutput
+	granted, err := withinLimit(r.duration, before, func(seconds int32) (err error) {
+		out, err = client.AssumeRole(ctx, &sts.AssumeRoleInput{
+			RoleArn: &r.roleARN, RoleSessionName: &r.sessionName, DurationSeconds: &seconds,
+			ExternalId: optional(r.externalID), SourceIdentity: optional(r.sourceIdentity), Policy: optional(r.policy),
+			PolicyArns: policyARNs(r.policyARNs), Tags: tags(r.tags), TransitiveTagKeys: r.transitive,
+		})
+		return err
+	})
+	var k keys
+	if err == nil {
+		k, err = fromSTS(out.Credentials)
+	}
+	if err != nil {
+		return keys{}, 0, explain(ctx, err, http, trouble{
+			service: "STS", what: "role " + r.roleARN, role: r.roleARN, region: p.region, source: r.base.source,
+			secrets: append(base.secrets(), secret.New(r.externalID)),
+		})
+	}
+	if out.AssumedRoleUser != nil {
+		k.arn = sdk.ToString(out.AssumedRoleUser.Arn)
+	}
+	k.role, k.granted, k.iss, k.sub = true, granted, base.iss, base.sub
+	if granted != 0 && r.explicit {
+		k.notices = []string{cutNotice(r.roleARN, r.duration, granted)}
+	}
+	return k, skewOf(out.ResultMetadata), nil
 }
 
 func (k keys) secrets() []secret.Text { return []secret.Text{k.secret, k.token} }
@@ -251,7 +273,7 @@ func (o *opening) sessionStep(base *step, duration time.Duration, p place, profi
 		key: keyOf(map[string]any{
 			"kind": "session", "seconds": int64(duration / time.Second), "base": base.key, "region": p.region, "endpoint": p.endpoint,
 		}),
-		source: "session from " + base.source, kept: true,
+		source: "session from " + base.source, kept: true, made: base.made, login: base.login,
 		fetch: func(ctx context.Context, _ *keys) (keys, time.Duration, error) {
 			user, err := o.obtain(ctx, base)
 			if err != nil {

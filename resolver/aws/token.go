@@ -31,7 +31,9 @@ type tokenSource struct {
 	name     string         // for people
 	path     []string       // the input it stands in
 	read     func(ctx context.Context) ([]byte, error)
-	cheap    bool // may be read only to compare
+	cheap    bool                            // may be read only to compare
+	made     string                          // step.made
+	login    func(ctx context.Context) error // step.login
 }
 
 // tokenIdentity is whom a token speaks for.
@@ -52,11 +54,13 @@ func (o *opening) oidcToken(in resolver.Value, given bool) (tokenSource, error) 
 		if url, _ := o.call.Env.Lookup("ACTIONS_ID_TOKEN_REQUEST_URL"); url != "" {
 			return o.githubToken("sts.amazonaws.com", []string{"oidc"}), nil
 		}
-		return tokenSource{}, &resolver.OpenError{
-			Kind: resolver.KindLogin, Path: []string{"oidc"},
-			Summary: "there is no OIDC token: AWS_WEB_IDENTITY_TOKEN_FILE is not set, this is no GitHub Actions job, and logins are not supported yet",
-			Hint:    "say where it comes from, such as token: {file: PATH}, {env: NAME} or {command: [PROGRAM]}",
-		}
+		return o.loginToken("default", []string{"oidc"}, func(error) error {
+			return &resolver.OpenError{
+				Kind: resolver.KindLogin, Path: []string{"oidc"},
+				Summary: `there is no OIDC token: AWS_WEB_IDENTITY_TOKEN_FILE is not set, this is no GitHub Actions job, and there is no login "default"`,
+				Hint:    "say where it comes from, such as token: {file: PATH}, {env: NAME}, {command: [PROGRAM]} or {login: NAME}",
+			}
+		}), nil
 	}
 	switch {
 	case has(in, "file"):
@@ -96,14 +100,40 @@ func (o *opening) oidcToken(in resolver.Value, given bool) (tokenSource, error) 
 		}
 		return o.githubToken(audience, at("githubActions")), nil
 	case has(in, "login"):
-		return tokenSource{}, &resolver.OpenError{
-			Kind: resolver.KindLogin, Path: at("login"),
-			Summary: fmt.Sprintf("the login %q cannot be used: logging in is not supported yet", text(in, "login")),
-			Hint:    "use token: {file: PATH}, {env: NAME} or {command: [PROGRAM]} until then",
-		}
+		return o.loginToken(text(in, "login"), at("login"), func(err error) error { return err }), nil
 	}
 	return tokenSource{}, &resolver.OpenError{Path: []string{"oidc", "token"}, Summary: "token names no source",
 		Hint: "one of file, env, command, githubActions, login"}
+}
+
+// loginToken is the token of a login in the user's settings. Absent words the error
+// that there is no such login.
+func (o *opening) loginToken(name string, path []string, absent func(error) error) tokenSource {
+	get := func(ctx context.Context, asker resolver.Asker, patience resolver.Patience) ([]byte, error) {
+		var err error = &resolver.OpenError{Path: path, Summary: fmt.Sprintf("there is no login %q", name), Hint: "name one of the logins in config.yaml"}
+		var b []byte
+		if o.LoginToken != nil {
+			b, err = o.LoginToken(ctx, name, asker, patience)
+		}
+		var open *resolver.OpenError
+		if errors.As(err, &open) {
+			if open.Path == nil {
+				open.Path = path
+			}
+			if open.Kind == resolver.KindDefinition {
+				return nil, absent(open)
+			}
+		}
+		return b, err
+	}
+	return tokenSource{
+		question: map[string]any{"login": name}, name: fmt.Sprintf("login %q", name), path: path, made: loginOf("oidc", name),
+		read: func(ctx context.Context) ([]byte, error) { return get(ctx, nil, o.call.Patience) },
+		login: func(ctx context.Context) error {
+			_, err := get(ctx, o.call.Asker, o.call.Patience)
+			return err
+		},
+	}
 }
 
 func (o *opening) fileToken(path string, at []string) tokenSource {

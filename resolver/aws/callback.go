@@ -1,0 +1,100 @@
+package aws
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+)
+
+const callbackPath = "/oauth/callback"
+
+// callback waits on a loopback address for the browser that comes back from a
+// login by authorization code (RFC 8252, section 7.3).
+type callback struct {
+	server *http.Server
+	port   string
+	state  string
+
+	once   sync.Once
+	answer chan url.Values
+}
+
+// listen opens a free port. Only what brings this state is an answer.
+func listen(state string) (*callback, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		_ = l.Close()
+		return nil, err
+	}
+	c := &callback{port: port, state: state, answer: make(chan url.Values, 1)}
+	c.server = &http.Server{
+		Handler: c, ErrorLog: log.New(io.Discard, "", 0), // it would write what it was sent to stderr
+		ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 32 << 10,
+	}
+	go func() { _ = c.server.Serve(l) }() // ends with close
+	return c, nil
+}
+
+// redirectURI is where the browser is sent back to.
+func (c *callback) redirectURI() string { return "http://127.0.0.1:" + c.port + callbackPath }
+
+// ServeHTTP takes the first answer. Others are not ours: any page can send a
+// browser here, so they end nothing.
+func (c *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Connection", "close")
+	switch {
+	case r.URL.Path != callbackPath || r.Method != http.MethodGet:
+		http.NotFound(w, r)
+		return
+	case subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(c.state)) == 0:
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, callbackPage("This is not the login that ambit is waiting for.")) // the browser has gone away
+		return
+	}
+	text := "Logged in. Close this window and go back to the terminal."
+	if query.Get("code") == "" {
+		text = "The login was refused. Go back to the terminal."
+	}
+	_, _ = io.WriteString(w, callbackPage(text)) // as above
+	if f, ok := w.(http.Flusher); ok {
+		f.Flush() // before the answer ends the server
+	}
+	c.once.Do(func() { c.answer <- query })
+}
+
+func callbackPage(text string) string {
+	return "<!DOCTYPE html><html lang=en><meta charset=utf-8><title>ambit</title><p>" + text + "\n"
+}
+
+// wait returns the parameters that the browser brought.
+func (c *callback) wait(ctx context.Context) (url.Values, error) {
+	select {
+	case query := <-c.answer:
+		return query, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// close ends the server, at last by cutting its connections.
+func (c *callback) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := c.server.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
+		_ = c.server.Close() // nothing is left that could fail
+	}
+}
