@@ -55,7 +55,10 @@ func TestBadInput(t *testing.T) {
 		{"4 GB", func(h *house, s *awstest.Server) { replace(h, envrc(h), sparse) }, unusable("is larger than 1 MiB")},
 		{"a link to itself", func(h *house, s *awstest.Server) {
 			replace(h, envrc(h), func(path string) error { return os.Symlink(".envrc.yaml", path) })
-		}, nil}, // to a shell there is no file
+		}, unusable("too many levels of symbolic links")},
+		{"a link to nowhere", func(h *house, s *awstest.Server) {
+			replace(h, envrc(h), func(path string) error { return os.Symlink("nowhere", path) })
+		}, unusable("is a link that leads nowhere")},
 		{"a link to a device", func(h *house, s *awstest.Server) {
 			replace(h, envrc(h), func(path string) error { return os.Symlink("/dev/zero", path) })
 		}, []string{"ambit: warning: .envrc.yaml is ignored: …can be changed by other users", "ambit: hint: …"}},
