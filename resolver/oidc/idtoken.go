@@ -83,3 +83,20 @@ func unixTime(seconds int64) time.Time {
 	}
 	return time.Unix(seconds, 0)
 }
+
+// Account is how the person is called that a login's live ID token is about: an
+// address, a user name or the subject; "" if there is no such token.
+func (k *Keeper) Account(name string) string {
+	l, err := k.login(name)
+	if err != nil {
+		return ""
+	}
+	t := k.alive(l)
+	switch {
+	case t == nil:
+		return ""
+	case t.account != "":
+		return t.account
+	}
+	return t.subject
+}

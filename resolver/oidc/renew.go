@@ -142,7 +142,11 @@ func (k *Keeper) renewElsewhere(ctx context.Context, l named) (*idToken, error) 
 	case r.Key != l.key || r.IDToken == "":
 		return nil, notLoggedIn(l) // config.yaml was edited meanwhile
 	}
-	return &idToken{raw: r.IDToken, expiry: unixTime(r.Expiry)}, nil
+	t := &idToken{raw: r.IDToken, expiry: unixTime(r.Expiry)}
+	k.mu.Lock()
+	k.live[l.key] = t // the other process's cache may be a full disk
+	k.mu.Unlock()
+	return t, nil
 }
 
 var errNoRenewal = errors.New("what it printed is no renewal")
