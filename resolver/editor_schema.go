@@ -151,7 +151,7 @@ func callSchemas(providers []*Provider) (calls node, names []string) {
 		"fn::join":   pair,
 		"fn::split":  pair,
 		concatName:   node{"type": "array", "items": anyValue},
-		validateName: closed([]string{"schema", "value"}, node{"schema": node{"type": []string{"object", "boolean"}}, "value": anyValue}),
+		validateName: closed([]string{"schema", "value"}, node{"schema": node{"anyOf": []any{node{"type": []string{"object", "boolean"}}, aComputed}}, "value": anyValue}),
 	}
 	for _, name := range builtinNames() {
 		if name = prefix + name; calls[name] == nil {

@@ -56,12 +56,58 @@ func compileValidate(c *compiler, call *call, arg *yaml.Node) bool {
 	if n := f["value"]; n != nil {
 		oneArgument(c, call, n)
 	}
-	if n := f["schema"]; n != nil {
+	if n := f["schema"]; n != nil && isComputed(n) {
+		call.args = append(call.args, c.expr(n))
+	} else if n != nil {
 		s := schemaCompiler{compiler: c, ok: true}
 		call.schema = s.schema(n, nil)
 		ok = ok && s.ok
 	}
 	return ok
+}
+
+// isComputed says whether a node does not simply stand for itself.
+func isComputed(n *yaml.Node) bool {
+	if n.Kind == yaml.ScalarNode {
+		return strings.Contains(n.Value, "${") || strings.Contains(n.Value, "$$")
+	}
+	for i, item := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 {
+			if isBuiltinKey(item.Value) {
+				return true
+			}
+		} else if isComputed(item) {
+			return true
+		}
+	}
+	return false
+}
+
+// computedSchema makes a schema of the value of an expression, and reports there what
+// is wrong with it. It returns nil if there is none.
+func (ev *evaluator) computedSchema(e *expr, v Value) *jsonSchema {
+	if v.hasUnknown() {
+		return nil
+	}
+	c := schemaCompiler{compiler: &compiler{env: &environment{}, program: &Program{}}, ok: true}
+	b, ok := appendJSON(nil, v, maxComputed)
+	node, faults := parseYAML(b) // which JSON is
+	if !ok || node == nil || len(faults) > 0 {
+		ev.report(e.env, e.pos(), "the value is no schema", "")
+		return nil
+	}
+	s := c.schema(node, nil)
+	for _, d := range c.program.diags {
+		d.Pos, d.Imports = e.pos(), e.env.imported()
+		if v.hasSecret() {
+			d.Summary, d.Hint = "the value is no schema", ""
+		}
+		ev.diags = append(ev.diags, d)
+	}
+	if !c.ok {
+		return nil
+	}
+	return s
 }
 
 // schemaCompiler reads a schema, which is literal.
@@ -509,8 +555,14 @@ func canonical(v Value) string {
 
 // validate reports each violation at its place.
 func validate(ev *evaluator, e *expr, args []Value) (Value, bool) {
+	schema := e.call.schema
+	if len(args) > 1 {
+		if schema = ev.computedSchema(e.call.args[1], args[1]); schema == nil {
+			return args[0], true
+		}
+	}
 	left := maxSchemaSteps
-	misfits := e.call.schema.fit(args[0], nil, 0, &left)
+	misfits := schema.fit(args[0], nil, 0, &left)
 	if left <= 0 {
 		misfits = []misfit{{summary: fmt.Sprintf("the schema takes more than %d steps to compare", maxSchemaSteps)}}
 	}

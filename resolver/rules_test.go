@@ -86,9 +86,9 @@ fn::toJSON: builtin_tojson
 fn::toYAML: builtin_toyaml
 fn::fromJSON: builtin_fromjson builtin_fromjson_bad
 fn::toString: builtin_tostring
-fn::toBase64 and fn::fromBase64: builtin_base64 builtin_base64_bad
+fn::toBase64 and fn::fromBase64: builtin_base64 builtin_base64_lines builtin_base64_bad
 fn::final: builtin_final builtin_final_own builtin_final_sibling
-fn::validate: builtin_validate builtin_validate_bad builtin_validate_schema builtin_validate_loop
+fn::validate: builtin_validate builtin_validate_computed builtin_validate_computed_bad builtin_validate_bad builtin_validate_schema builtin_validate_loop
 
 IMPORTS AND MERGING
 imports merge left to right, own values on top: merge_three import_order resolver.TestMergeAssociative
