@@ -214,8 +214,11 @@ func (p *Program) importFailure(name string, err error) Diagnostic {
 	case errors.Is(err, ErrUnknownEnvironment):
 		return Diagnostic{Summary: fmt.Sprintf("unknown environment %q", name), Hint: p.nearestEnvironment(name)}
 	case errors.Is(err, ErrLeavesStore):
-		return Diagnostic{Summary: fmt.Sprintf("the import %q leaves the store", name),
-			Hint: "import it by its name"}
+		help := "import it by its name"
+		if !strings.HasPrefix(name, ".") {
+			help = "it is a link: keep the file itself in the store"
+		}
+		return Diagnostic{Summary: fmt.Sprintf("the import %q leaves the store", name), Hint: help}
 	}
 	return Diagnostic{Summary: readSummary(fmt.Sprintf("the import %q", name), err)}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -160,7 +161,16 @@ func (a *ambit) watched(d *definition) []cache.Watched {
 	if a.conf != nil && a.conf.file.Path != "" {
 		out = append(out, a.conf.file)
 	}
-	if d == nil || d.program == nil {
+	if d == nil || d.sources == nil {
+		return out
+	}
+	for _, path := range d.sources.refused {
+		// Of what cannot be read at all no change can be seen.
+		if w, err := digest(path); err == nil {
+			out = append(out, w)
+		}
+	}
+	if d.program == nil {
 		return out
 	}
 	for _, f := range d.program.Closure() {
@@ -189,7 +199,8 @@ type spelled struct {
 	rootFile  string   // the root, if it is a file …
 	rootStore string   // … and the store in which it lies, or ""
 
-	via map[string][]string // other names by canonical path
+	via     map[string][]string // other names by canonical path
+	refused []string            // files that exist and do not count
 }
 
 // Read implements [resolver.Sources].
@@ -203,6 +214,8 @@ func (s *spelled) Read(path, storeRoot string) (resolver.Source, error) {
 	}
 	if err == nil {
 		s.note(src.Path, path)
+	} else {
+		s.refuse(path)
 	}
 	return src, err
 }
@@ -223,19 +236,24 @@ func (s *spelled) readSafe(path string, refused error) (resolver.Source, error) 
 // Named implements [resolver.Sources].
 func (s *spelled) Named(name string) (resolver.Source, []string, error) {
 	src, tried, err := s.Sources.Named(name)
-	if err != nil {
-		return src, tried, err
-	}
 	bare, _ := strings.CutPrefix(name, "default/")
 	for _, dir := range s.stores {
 		for _, n := range []string{name, bare, "default/" + name} {
 			path := filepath.Join(dir, filepath.FromSlash(n)+".yaml")
-			if real, err := filepath.EvalSymlinks(path); err == nil && real == src.Path {
+			if err != nil {
+				s.refuse(path)
+			} else if real, rerr := filepath.EvalSymlinks(path); rerr == nil && real == src.Path {
 				s.note(src.Path, path)
 			}
 		}
 	}
-	return src, tried, nil
+	return src, tried, err
+}
+
+func (s *spelled) refuse(path string) {
+	if _, err := os.Stat(path); err == nil {
+		s.refused = append(s.refused, filepath.Clean(path))
+	}
 }
 
 func (s *spelled) note(real, path string) {
