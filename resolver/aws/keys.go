@@ -101,8 +101,12 @@ type payload struct {
 	made    string // step.made
 }
 
+// payloadMark tells our payloads from those of other providers.
+const payloadMark = "aws-login 2"
+
 func (p payload) encode() []byte {
 	var w wire.Encoder
+	w.String(payloadMark)
 	w.String(p.refused)
 	w.String(p.made)
 	w.Bool(p.keys != nil)
@@ -123,6 +127,9 @@ func (p payload) encode() []byte {
 
 func decodePayload(b []byte) (payload, error) {
 	d := wire.NewDecoder(b)
+	if d.String() != payloadMark {
+		return payload{}, wire.ErrMalformed
+	}
 	p := payload{refused: d.String(), made: d.String()}
 	if d.Bool() {
 		k := &keys{id: d.String(), secret: secret.New(d.String()), token: secret.New(d.String())}

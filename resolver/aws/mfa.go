@@ -32,15 +32,13 @@ func (o *opening) mfaStep(serial string, base *step, duration time.Duration, p p
 		key: keyOf(map[string]any{
 			"kind": "mfa", "serial": serial, "seconds": int64(duration / time.Second), "base": base.key, "endpoint": p.endpoint,
 		}),
-		source: "MFA session from " + base.source, kept: true, made: loginOf("mfa", serial),
+		source: "MFA session from " + base.source, kept: true, made: loginOf(loginMFA, serial),
 		fetch: func(context.Context, *keys) (keys, time.Duration, error) {
-			if given == nil {
+			if given == nil || o.revoked[given.id] {
 				return keys{}, 0, &resolver.OpenError{Kind: resolver.KindLogin, Path: path,
 					Summary: fmt.Sprintf("an MFA code of %s is wanted", clip(serial, 200)), Hint: runLogin}
 			}
-			k := *given
-			given = nil
-			return k, skew, nil
+			return *given, skew, nil
 		},
 	}
 	s.login = func(ctx context.Context) error {

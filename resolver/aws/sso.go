@@ -86,7 +86,7 @@ func (o *opening) ssoStep(s *ssoSession, key, account, role, source string) (*st
 		key: keyOf(map[string]any{
 			"kind": "sso", "startUrl": s.startURL, "account": account, "role": role, "region": s.region, "endpoint": portal.endpoint,
 		}),
-		source: source, role: true, kept: true, made: loginOf("sso", key),
+		source: source, role: true, kept: true, made: loginOf(loginSSO, key),
 		identity: func() (tokenIdentity, bool) {
 			t := readSSOToken(s.file)
 			if t == nil {

@@ -127,7 +127,7 @@ func (o *opening) loginToken(name string, path []string, absent func(error) erro
 		return b, err
 	}
 	return tokenSource{
-		question: map[string]any{"login": name}, name: fmt.Sprintf("login %q", name), path: path, made: loginOf("oidc", name),
+		question: map[string]any{"login": name}, name: fmt.Sprintf("login %q", name), path: path, made: loginOf(loginOIDC, name),
 		read: func(ctx context.Context) ([]byte, error) { return get(ctx, nil, o.call.Patience) },
 		login: func(ctx context.Context) error {
 			_, err := get(ctx, o.call.Asker, o.call.Patience)

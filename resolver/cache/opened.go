@@ -3,6 +3,7 @@ package cache
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"ambit/resolver/cache/wire"
@@ -45,6 +46,24 @@ func (d *Dir) PutOpened(key string, o *Opened) error {
 		return err
 	}
 	return safefile.WritePrivate(filepath.Join(room, key), o.encode())
+}
+
+// OpenedKeys lists the keys under which something is kept, in byte order.
+func (d *Dir) OpenedKeys() []string {
+	if d == nil {
+		return nil
+	}
+	names, err := os.ReadDir(filepath.Join(d.path, "opens"))
+	if err != nil {
+		return nil // nothing is kept
+	}
+	var keys []string
+	for _, n := range names {
+		if !strings.HasPrefix(n.Name(), ".") { // what is being written
+			keys = append(keys, n.Name())
+		}
+	}
+	return keys
 }
 
 // DropOpened forgets what is kept under key.

@@ -1,0 +1,119 @@
+package aws
+
+import (
+	"context"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"ambit/resolver"
+	"ambit/resolver/aws/awstest"
+	"ambit/resolver/cache"
+)
+
+func (w *world) logout(name string) LoggedOut {
+	w.t.Helper()
+	out, err := Logout(context.Background(), LogoutOptions{Cache: w.cache, Env: w.baseline(), Now: time.Now}, name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return out
+}
+
+func TestLogout(t *testing.T) {
+	w, p := newMFAWorld(t)
+	w.env["AWS_ENDPOINT_URL"] = w.server.URL
+	w.login = func(context.Context, string, resolver.Asker, resolver.Patience) ([]byte, error) {
+		return []byte("token"), nil
+	}
+	work := oidc(obj{"login": "work"})
+	open := func() {
+		w.mustOpen(ssoInput(), loggingIn(p))
+		w.mustOpen(withMFA(obj{"duration": "2h"}), loggingIn(p))
+		w.mustOpen(work, loggingIn(p))
+		w.mustOpen(assume(obj{"roleArn": "arn:aws:iam::123456789012:role/free"}), call{})
+		if err := w.cache.PutOpened(strings.Repeat("ab", 32), &cache.Opened{Payload: []byte("a secret that was read"), Acquired: time.Now().Unix()}); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.cache.PutOpened("login-0123", &cache.Opened{Payload: []byte("an ID token"), Acquired: time.Now().Unix()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open()
+	hour := func(o LoggedOut, hours int) {
+		t.Helper()
+		if d := time.Until(o.Until) - time.Duration(hours)*time.Hour; d > 0 || d < -time.Minute {
+			t.Errorf("%q until %v", o.Logins, o.Until)
+		}
+	}
+	if o := w.logout("nobody"); len(o.Logins) != 0 || !o.Until.IsZero() || w.calls("Logout") != 0 {
+		t.Errorf("%+v", o)
+	}
+	if w.cache.Opened(strings.Repeat("ab", 32), time.Now()) == nil {
+		t.Error("nothing was ended, and something is forgotten")
+	}
+
+	o := w.logout(testStartURL + "/#/")
+	if hour(o, 1); !reflect.DeepEqual(o.Logins, []string{"the SSO session of " + testStartURL}) || w.calls("Logout") != 1 {
+		t.Errorf("%q, %+v", o.Logins, w.server.Calls())
+	}
+	if _, err := os.Stat(w.tokenFile(testStartURL)); err == nil {
+		t.Error("the token is still there")
+	}
+	if w.cache.Opened(strings.Repeat("ab", 32), time.Now()) != nil || w.cache.Opened("login-0123", time.Now()) == nil {
+		t.Error("what was read with the keys, and nothing else, is to be forgotten")
+	}
+	if err := w.fails(ssoInput(), call{}); err.Kind != resolver.KindLogin {
+		t.Errorf("got %s", describe(err))
+	}
+
+	o = w.logout(awstest.MFASerial)
+	if hour(o, 12); !reflect.DeepEqual(o.Logins, []string{"the MFA session of " + awstest.MFASerial}) {
+		t.Errorf("%+v", o)
+	}
+	o = w.logout("work")
+	if hour(o, 1); !reflect.DeepEqual(o.Logins, []string{"the login work"}) {
+		t.Errorf("%+v", o)
+	}
+
+	calls := w.calls("AssumeRole")
+	w.mustOpen(assume(obj{"roleArn": "arn:aws:iam::123456789012:role/free"}), call{})
+	if w.calls("AssumeRole") != calls {
+		t.Error("keys that need no login were forgotten")
+	}
+	open()
+	if o = w.logout(""); len(o.Logins) != 3 || w.calls("Logout") != 2 {
+		t.Errorf("%+v", o)
+	}
+	hour(o, 12)
+}
+
+// TestLogoutOfAnIdleSession: its access token has expired, and the session has not.
+func TestLogoutOfAnIdleSession(t *testing.T) {
+	w := newSSOWorld(t)
+	w.mustOpen(ssoInput(), loggingIn(&person{t: t}))
+	w.change(testStartURL, expired)
+	refresh := w.tokenFields(testStartURL)
+	w.logout("")
+	if w.calls("Logout") != 1 || w.calls("CreateToken") != 2 {
+		t.Errorf("%+v", w.server.Calls())
+	}
+	if refresh["refreshToken"] == nil {
+		t.Error("no refresh token")
+	}
+}
+
+func TestLogoutDuringAnOutage(t *testing.T) {
+	w := newSSOWorld(t)
+	w.mustOpen(ssoInput(), loggingIn(&person{t: t}))
+	w.knobs(func(k *awstest.Knobs) { k.Outage = awstest.Refused })
+	o, err := Logout(context.Background(), LogoutOptions{Cache: w.cache, Env: w.baseline(), Now: time.Now}, "")
+	if err == nil || !strings.Contains(err.Error(), "connection refused") || len(o.Logins) != 1 {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if _, err := os.Stat(w.tokenFile(testStartURL)); err == nil {
+		t.Error("the token is still there")
+	}
+}
