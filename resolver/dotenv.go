@@ -108,6 +108,10 @@ func parseDotenv(b []byte) (assignments []assignment, bad *fault) {
 	if i := bytes.IndexByte(b, 0); i >= 0 {
 		return nil, &fault{line: 1 + bytes.Count(b[:i], []byte("\n")), col: 1, summary: "the dotenv file contains a NUL"}
 	}
+	if !utf8.Valid(b) {
+		line, col := badByte(b)
+		return nil, &fault{line: line, col: col, summary: "the dotenv file is not UTF-8 text", hint: `write other bytes as in NAME=$'\377'`}
+	}
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(bytes.NewReader(b), "")
 	if err != nil {
 		var parse syntax.ParseError
@@ -150,8 +154,11 @@ func parseDotenv(b []byte) (assignments []assignment, bad *fault) {
 // assignsOf returns the assignments of a statement, or the node that makes it
 // something else.
 func assignsOf(stmt *syntax.Stmt) ([]*syntax.Assign, syntax.Node) {
-	if stmt.Negated || stmt.Background || stmt.Coprocess || stmt.Disown {
+	switch {
+	case stmt.Negated:
 		return nil, stmt
+	case stmt.Background, stmt.Coprocess, stmt.Disown:
+		return nil, operator{stmt.Semicolon}
 	}
 	if len(stmt.Redirs) > 0 {
 		return nil, stmt.Redirs[0]
@@ -186,6 +193,9 @@ func (o operator) Pos() syntax.Pos { return o.pos }
 func (o operator) End() syntax.Pos { return o.pos }
 
 func assign(b []byte, a *syntax.Assign) (assignment, *fault) {
+	if a.Array != nil && a.Name != nil && !a.Append {
+		return assignment{}, dotenvFault(b, a.Array.Pos(), "a shell would run or expand this", quoteValue)
+	}
 	if a.Naked || a.Name == nil || a.Index != nil || a.Array != nil || a.Append {
 		return assignment{}, dotenvFault(b, a.Pos(), "this is not a dotenv assignment", "write NAME=VALUE")
 	}

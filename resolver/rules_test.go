@@ -45,7 +45,7 @@ quotes as in the shell: dotenv_dialect dotenv_unclosed
 expansions see earlier assignments, then the process: dotenv_expansion
 what is not set is empty, with a warning: dotenv_unset_variable
 ${NAME:?} is an error if it is not set: dotenv_required
-whatever a shell would run or expand else is an error: dotenv_command dotenv_backquote dotenv_arithmetic dotenv_array dotenv_append dotenv_pipe dotenv_redirect dotenv_semicolon dotenv_space dotenv_spaces_around
+whatever a shell would run or expand else is an error: dotenv_command dotenv_backquote dotenv_ampersand dotenv_not_text dotenv_arithmetic dotenv_array dotenv_append dotenv_pipe dotenv_redirect dotenv_semicolon dotenv_space dotenv_spaces_around
 forbidden names are errors, others need consent: dotenv_name dotenv_consent
 
 DOCUMENT
