@@ -794,6 +794,9 @@ func (ev *evaluator) force(c *cell) (Value, bool) {
 	if c.whole != nil {
 		return *c.whole, true
 	}
+	if ev.overflow {
+		return Value{Unknown: true}, true // said; going on could take for ever
+	}
 	sh := ev.resolve(c)
 	if sh.kind == shapeValue {
 		return ev.copied(c, sh.value), true
@@ -807,6 +810,10 @@ func (ev *evaluator) force(c *cell) (Value, bool) {
 			return Value{Unknown: true, Pos: e.pos()}, true
 		}
 		ev.forcing[id] = true
+	}
+	if c.expr == nil && id != "" && !ev.spend(refs[0], mergedCost) {
+		delete(ev.forcing, id)
+		return Value{Unknown: true, Pos: sh.pos()}, true
 	}
 	for _, e := range refs {
 		ev.links = append(ev.links, hop{e, e.parts[0].path[0]})
@@ -911,6 +918,10 @@ func (ev *evaluator) identity(sh *shape) string {
 	walk(sh.obj)
 	return strings.Join(parts, " ")
 }
+
+// mergedCost is what an object counts that references lay over others: each is made
+// anew, and few lines can ask for very many.
+const mergedCost = 1 << 10
 
 // maxForced bounds how deep values nest that references build up.
 const maxForced = 4 * maxNesting

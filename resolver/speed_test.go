@@ -201,6 +201,7 @@ func TestBombs(t *testing.T) {
 		fmt.Fprintf(&b, "  environmentVariables: { X: '${v60}' }\n")
 		return b.String()
 	}
+	below := double("{ a: '${v%d}', b: '${v%d}' }")
 	for name, text := range map[string]string{
 		"flow depth":       "values: " + strings.Repeat("[", 500_000),
 		"flow map depth":   "values: " + strings.Repeat("{a: ", 200_000),
@@ -232,12 +233,13 @@ func TestBombs(t *testing.T) {
 		"objects":           double("{ a: '${v%d}', b: '${v%d}' }"),
 		"json":              double("{ 'fn::toJSON': [ '${v%d}', '${v%d}' ] }"),
 		"concat":            double("{ 'fn::concat': [ [ '${v%d}' ], [ '${v%d}' ] ] }"),
+		"merged":            "imports: [./below.yaml]\n" + below,
 	} {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			m := memory{"/p/.envrc.yaml": text}
+			m := memory{"/p/.envrc.yaml": text, "/p/below.yaml": below}
 			p, diags := resolver.Load(context.Background(), m, resolver.Root{File: "/p/.envrc.yaml"}, resolver.LoadOptions{})
 			if p != nil {
 				_, more := p.Evaluate(context.Background(), resolver.Options{Now: func() time.Time { return now }})
