@@ -8,19 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
-	sdk "github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
-	"github.com/aws/smithy-go/logging"
-	"github.com/aws/smithy-go/middleware"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"ambit/resolver"
-	"ambit/resolver/safefile"
 	"ambit/resolver/secret"
 )
 
@@ -146,7 +138,7 @@ func (o *opening) defaultChain(path []string) (*step, *config.SharedConfig, erro
 	p, err := o.profileNamed(name)
 	var missing config.SharedConfigProfileNotExistError
 	if errors.As(err, &missing) && !named {
-		if s := o.chainStep(nil); s != nil {
+		if s := o.machineStep("", nil, "this machine"); s != nil {
 			return s, nil, nil
 		}
 		return nil, nil, &resolver.OpenError{Kind: resolver.KindRefused, Path: path, Err: err,
@@ -199,19 +191,13 @@ func (o *opening) profile(name string, path []string) (*step, error) {
 }
 
 // profileStep takes a profile apart, so that each of its steps is kept for all
-// that share it and asks the configured endpoint. What it cannot take apart it
-// leaves to the SDK whole.
+// that share it and asks the configured endpoint.
 func (o *opening) profileStep(p *config.SharedConfig, path []string) (*step, error) {
 	name := fmt.Sprintf("profile %q", p.Profile)
 	var base *step
 	var err error
 	switch {
-	case p.Source != nil && p.Source.Profile == p.Profile:
-		base = staticStep(profileKeys(p.Source), name, false)
-		if !p.Source.Credentials.HasKeys() {
-			return o.chainStep(p), nil
-		}
-	case p.Source != nil:
+	case p.Source != nil: // a profile that names itself comes without its role here
 		base, err = o.profileStep(p.Source, path)
 	case p.Credentials.HasKeys():
 		configFile, credentialsFile := o.configFiles()
@@ -227,11 +213,18 @@ func (o *opening) profileStep(p *config.SharedConfig, path []string) (*step, err
 		return o.profileWebIdentity(p.RoleARN, p.RoleSessionName, p.WebIdentityTokenFile, p, path)
 	case hasSSO(p) && p.CredentialSource == "":
 		base, err = o.ssoProfile(p, path)
-	case p.CredentialProcess != "" && p.CredentialSource == "" && p.LoginSession == "":
+	case p.LoginSession != "" && p.CredentialSource == "":
+		return o.loginSessionStep(p, path)
+	case p.CredentialProcess != "" && p.CredentialSource == "":
 		base = o.processStep(p, path)
 	default:
-		if s := o.chainStep(p); s != nil {
-			return s, nil
+		if base = o.machineStep(p.CredentialSource, p, name); base != nil {
+			break
+		}
+		if p.CredentialSource == "EcsContainer" {
+			return nil, &resolver.OpenError{Kind: resolver.KindRefused, Path: path,
+				Summary: fmt.Sprintf("%s takes its keys from a container, and this is none", name),
+				Hint:    "check AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI"}
 		}
 		return nil, &resolver.OpenError{Kind: resolver.KindRefused, Path: path,
 			Summary: fmt.Sprintf("%s has no credentials", name),
@@ -279,164 +272,6 @@ func (o *opening) profileWebIdentity(roleARN, sessionName, tokenFile string, p *
 }
 
 func hasSSO(p *config.SharedConfig) bool { return p.SSOSession != nil || p.SSOStartURL != "" }
-
-// chainVariables are what the SDK's chain reads of the environment beside the
-// files; a result depends on them.
-var chainVariables = []string{
-	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-	"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_DISABLED",
-	"AWS_LOGIN_CACHE_DIRECTORY",
-}
-
-// chainStep leaves a profile, or where there is none the environment, to the
-// SDK: a login session, containers, instances. Nil means that nothing of this is
-// configured. An instance's metadata service is
-// asked only if something names it: elsewhere the question costs seconds, and
-// anybody on the network could answer it.
-func (o *opening) chainStep(p *config.SharedConfig) *step {
-	env := map[string]string{}
-	for _, name := range chainVariables {
-		if value, _ := o.call.Env.Lookup(name); value != "" {
-			env[name] = value
-		}
-	}
-	metadata := imds.ClientDisabled
-	if env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] != "" || strings.EqualFold(env["AWS_EC2_METADATA_DISABLED"], "false") ||
-		p != nil && (p.EC2IMDSEndpoint != "" || p.CredentialSource == "Ec2InstanceMetadata") {
-		metadata = imds.ClientEnabled
-	}
-	if strings.EqualFold(env["AWS_EC2_METADATA_DISABLED"], "true") {
-		metadata = imds.ClientDisabled
-	}
-	container := env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] != "" || env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] != ""
-	own := p != nil && (p.LoginSession != "" || p.CredentialSource != "" || p.Source != nil)
-	if !own && !container && metadata == imds.ClientDisabled {
-		return nil
-	}
-	source := "the environment"
-	if p != nil {
-		source = fmt.Sprintf("profile %q", p.Profile)
-	}
-	at, placeErr := o.placeFor(p, "")
-	var loginFile string
-	if p != nil && p.LoginSession != "" {
-		loginFile = o.loginFile(p.LoginSession)
-	}
-	return &step{
-		key: keyOf(map[string]any{
-			"kind": "chain", "profile": sumOfProfile(p), "environment": env, "region": at.region, "endpoint": at.endpoint,
-		}),
-		// Whose keys a login session gives is not known before.
-		source: source, role: p == nil || p.RoleARN != "" || p.LoginSession == "", kept: true,
-		identity: func() (tokenIdentity, bool) { // another login is a reason to try again
-			b, err := safefile.Read(loginFile)
-			return tokenIdentity{sum: hash(b)}, err == nil
-		},
-		fetch: func(ctx context.Context, _ *keys) (keys, time.Duration, error) {
-			if loginFile != "" {
-				o.tokens = append(o.tokens, loginFile)
-			}
-			if placeErr != nil {
-				return keys{}, 0, placeErr
-			}
-			client := o.newHTTPClient(p)
-			k, err := o.askChain(ctx, p, at, metadata, client)
-			if err != nil {
-				return keys{}, 0, o.chainError(ctx, p, source, client, err)
-			}
-			return k, 0, nil
-		},
-	}
-}
-
-// loginFile is where `aws login` keeps a session.
-func (o *opening) loginFile(session string) string {
-	dir, _ := o.call.Env.Lookup("AWS_LOGIN_CACHE_DIRECTORY")
-	if dir == "" {
-		dir = filepath.Join(o.home(), ".aws", "login", "cache")
-	}
-	return filepath.Join(dir, hash([]byte(strings.TrimSpace(session)))+".json")
-}
-
-func (o *opening) askChain(ctx context.Context, p *config.SharedConfig, at place, metadata imds.ClientEnableState, client *httpClient) (keys, error) {
-	configFile, credentialsFile := o.configFiles()
-	options := []func(*config.LoadOptions) error{
-		config.WithSharedConfigFiles([]string{configFile}), config.WithSharedCredentialsFiles([]string{credentialsFile}),
-		config.WithRegion(at.region), config.WithRetryer(func() sdk.Retryer { return retryer(o.limits) }),
-		config.WithEC2IMDSClientEnableState(metadata), config.WithLogger(logging.Nop{}), // it would write to stderr
-		// The SDK adds a CA bundle only to a client of its own kind; who really asks
-		// is ours, which follows no redirect and reads no endless answer.
-		config.WithHTTPClient(awshttp.NewBuildableClient()),
-		config.WithAPIOptions([]func(*middleware.Stack) error{func(stack *middleware.Stack) error {
-			return stack.Deserialize.Add(askedBy(client), middleware.After)
-		}}),
-	}
-	if p != nil {
-		options = append(options, config.WithSharedConfigProfile(p.Profile))
-	}
-	loaded, err := config.LoadDefaultConfig(ctx, options...)
-	if err != nil {
-		return keys{}, err
-	}
-	c, err := loaded.Credentials.Retrieve(ctx)
-	if err != nil {
-		return keys{}, err
-	}
-	k := keys{id: c.AccessKeyID, secret: secret.New(c.SecretAccessKey), token: secret.New(c.SessionToken), role: c.SessionToken != ""}
-	if c.CanExpire {
-		k.expiration = c.Expires.UTC()
-	}
-	return k, nil
-}
-
-// askedBy sends a request through client instead of the one that the SDK made
-// its service with: what comes after it in the stack is not called.
-func askedBy(client *httpClient) middleware.DeserializeMiddleware {
-	handler := smithyhttp.NewClientHandlerWithOptions(client)
-	return middleware.DeserializeMiddlewareFunc("ambit.Client", func(ctx context.Context, in middleware.DeserializeInput, _ middleware.DeserializeHandler) (
-		out middleware.DeserializeOutput, metadata middleware.Metadata, err error) {
-		out.RawResponse, metadata, err = handler.Handle(ctx, in.Request)
-		return out, metadata, err
-	})
-}
-
-// chainError words what the SDK's chain says.
-func (o *opening) chainError(ctx context.Context, p *config.SharedConfig, source string, client *httpClient, err error) error {
-	if errors.Is(err, context.Canceled) && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return context.Canceled
-	}
-	open := &resolver.OpenError{Kind: resolver.KindRefused, Err: quiet{err}}
-	open.Summary = fmt.Sprintf("%s gave no credentials", source)
-	host, answered := client.answered()
-	code, message := apiError(err)
-	var response interface{ HTTPStatusCode() int }
-	switch {
-	case code != "":
-		open.Summary += fmt.Sprintf(": %s: %s", clip(code, 80), clip(oneLine(message), 300))
-		if errors.As(err, &response) && response.HTTPStatusCode() >= 500 || strings.Contains(code, "Throttl") || code == "TooManyRequestsException" {
-			open.Kind = resolver.KindNetwork
-		}
-	case answered == nil && isNetwork(err):
-		if host == "" {
-			host = "the credentials service"
-		}
-		var format string
-		var arg any
-		open.Kind = resolver.KindNetwork
-		open.Hint, format, arg = unreachable(err, host)
-		open.Summary += ": " + fmt.Sprintf(format, arg)
-		return open
-	case p != nil && p.LoginSession != "":
-		open.Kind = resolver.KindLogin
-		open.Summary = fmt.Sprintf("the login session of %s has ended", source)
-		open.Hint = fmt.Sprintf("aws login --profile %s", p.Profile)
-		return open
-	}
-	if p != nil {
-		open.Hint = fmt.Sprintf("aws sts get-caller-identity --profile %s", p.Profile)
-	}
-	return open
-}
 
 // profileError words why a profile cannot be read. The SDK's own texts name
 // files and profiles, and for a syntax error the line, which may be a secret.

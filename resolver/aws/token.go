@@ -181,22 +181,13 @@ func (o *opening) githubToken(audience string, at []string) tokenSource {
 			query := u.Query()
 			query.Set("audience", audience)
 			u.RawQuery = query.Encode()
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-			if err != nil {
-				return nil, err
-			}
-			req.Header.Set("Authorization", "Bearer "+bearer)
 			client := o.newHTTPClient(nil)
-			resp, err := client.Do(req)
 			var got struct{ Value string }
-			if err == nil {
-				defer resp.Body.Close()
-				err = json.NewDecoder(resp.Body).Decode(&got)
+			err = o.getJSON(ctx, client, u.String(), http.Header{"Authorization": {"Bearer " + bearer}}, &got)
+			if err == nil && got.Value == "" {
+				err = errors.New("no token in the answer")
 			}
-			if err != nil || resp.StatusCode != http.StatusOK || got.Value == "" {
-				if err == nil {
-					err = errors.New("no token in the answer")
-				}
+			if err != nil {
 				return nil, explain(ctx, err, client, trouble{service: "GitHub's token service", what: "the token", secrets: []secret.Text{secret.New(bearer)}})
 			}
 			return []byte(got.Value), nil
