@@ -51,8 +51,10 @@ func explain(ctx context.Context, l named, what string, err error) error {
 		return explainRefusal(fail, l, refused)
 	case errors.As(err, &expired):
 		return fail(resolver.KindRefused, "check this machine's clock: timedatectl", "the ID token of %s has already expired", host)
+	case errors.As(err, &bad) && strings.Contains(bad.Error(), "before the nbf"):
+		return fail(resolver.KindRefused, "check this machine's clock: timedatectl", "the ID token of %s is not valid yet", host)
 	case errors.As(err, &bad) && !strings.Contains(bad.Error(), "fetching keys"):
-		return fail(resolver.KindRefused, "check issuer and clientId in config.yaml", "the ID token of %s is not valid: %s", host, foreign(bad.Error()))
+		return fail(resolver.KindRefused, "check issuer and clientId in config.yaml", "the ID token of %s is not valid: %s", host, foreign(strings.TrimPrefix(strings.TrimPrefix(bad.Error(), "failed to verify signature: "), "oidc: ")))
 	case errors.As(err, &mismatch):
 		return fail(resolver.KindRefused, "write the issuer in config.yaml as the provider does, a slash at the end included",
 			"%s calls itself %q", l.Issuer, clip(mismatch.Discovered, 200))

@@ -111,7 +111,7 @@ func (k *Keeper) keep(l named, t *idToken, grant string, tell func(string)) erro
 		return withoutPath(err)
 	}
 	if inFile && tell != nil && k.firstTime() {
-		tell("refresh tokens are kept in " + k.Dir + ", readable by you alone: the keyring of the operating system does not answer")
+		tell("warning: the refresh token is kept in a file that you alone can read: no keyring of the operating system answers")
 	}
 	return nil
 }

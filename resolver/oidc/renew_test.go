@@ -275,7 +275,7 @@ func TestKeyring(t *testing.T) {
 	if _, err := h.work(p).Token(t.Context(), "work", who, resolver.Person); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, said := who.seen(); len(said) != 1 || !strings.Contains(said[0], "does not answer") {
+	if _, _, said := who.seen(); len(said) != 1 || !strings.Contains(said[0], "no keyring") {
 		t.Errorf("said %q", said)
 	}
 	if text := h.read(h.kept()); !strings.Contains(text, "refreshToken") {
