@@ -29,6 +29,14 @@ type Foreign struct {
 	Err  error
 }
 
+// dir is where there is a file, even if it does not count; "" if there is none.
+func (f Found) dir() string {
+	if f.File == "" && len(f.Foreign) > 0 {
+		return filepath.Dir(f.Foreign[0].File)
+	}
+	return f.Dir
+}
+
 // Messages say so, with the file's path as given and what to do about it.
 func (f Foreign) Messages(path string) []cache.Message {
 	return []cache.Message{

@@ -135,6 +135,12 @@ func (r *run) decide(stale bool, keyErr error) (*answer, error) {
 		return &answer{}, nil
 	}
 	found := r.find()
+	if dir := found.dir(); stale && dir != "" && r.cache != nil {
+		if err := r.renew(dir); err != nil {
+			return nil, err
+		}
+		found = r.find()
+	}
 	a := &answer{watch: watch{dir: found.Dir, spelled: strings.TrimSuffix(found.File, "/"+FileName)}}
 	for _, path := range found.Absent {
 		a.watch.add(path, true)
@@ -170,13 +176,10 @@ func (r *run) decide(stale bool, keyErr error) (*answer, error) {
 	trust := NewTrust(r.places, r.p.UID)
 	record := trust.Record(found.Dir)
 	verdict, contents := record.Check()
-	if stale || (verdict == Unknown || verdict == Changed) && r.trusts(found.Dir) {
-		// The resolver renews the settings, and the record of a directory that
-		// they trust. What it resolves is in the cache for the next step.
-		if _, err := r.resolve(found.Dir); errors.Is(err, errInterrupted) {
+	if (verdict == Unknown || verdict == Changed) && r.trusts(found.Dir) {
+		if err := r.renew(found.Dir); err != nil {
 			return nil, err
 		}
-		r.settings, _ = LoadSettings(r.cache, r.places, r.p.UID)
 		record = trust.Record(found.Dir)
 		verdict, contents = record.Check()
 	}
@@ -206,6 +209,17 @@ func (r *run) decide(stale bool, keyErr error) (*answer, error) {
 		return a, nil
 	}
 	return a, r.load(a, record, contents)
+}
+
+// renew has the resolver renew the settings, and the record of a directory that
+// they trust. What it resolves is in the cache for the next step. The only error
+// is errInterrupted.
+func (r *run) renew(dir string) error {
+	if _, err := r.resolve(dir); errors.Is(err, errInterrupted) {
+		return err
+	}
+	r.settings, _ = LoadSettings(r.cache, r.places, r.p.UID)
+	return nil
 }
 
 func (r *run) find() Found {
