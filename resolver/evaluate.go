@@ -562,6 +562,10 @@ func (ev *evaluator) expand(o *object) shapeKind {
 			}
 			break
 		}
+		if e := l.root(); e != nil && !ev.spend(e, mergedCost) {
+			below = &shapeUnknown
+			break
+		}
 		if kind := ev.expand(sh.obj); kind == shapePending {
 			return kind
 		}
@@ -811,10 +815,6 @@ func (ev *evaluator) force(c *cell) (Value, bool) {
 		}
 		ev.forcing[id] = true
 	}
-	if c.expr == nil && id != "" && !ev.spend(refs[0], mergedCost) {
-		delete(ev.forcing, id)
-		return Value{Unknown: true, Pos: sh.pos()}, true
-	}
 	for _, e := range refs {
 		ev.links = append(ev.links, hop{e, e.parts[0].path[0]})
 	}
@@ -919,8 +919,8 @@ func (ev *evaluator) identity(sh *shape) string {
 	return strings.Join(parts, " ")
 }
 
-// mergedCost is what an object counts that references lay over others: each is made
-// anew, and few lines can ask for very many.
+// mergedCost is what an object counts that is laid over another or under one and is
+// not written there: each is made anew, and few lines can ask for very many.
 const mergedCost = 1 << 10
 
 // maxForced bounds how deep values nest that references build up.
