@@ -24,7 +24,7 @@ Prints what the shell has to change at this prompt. The hook that
 "ambit hook SHELL" prints runs it; there is no need to type it.
 
 Example:
-  eval "$(ambit-hook bash)"
+  ambit-hook bash | less
 `
 
 func main() {

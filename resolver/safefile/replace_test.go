@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -46,6 +47,24 @@ func TestReplace(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".new-*")); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
+	}
+}
+
+// An error reads the same at every attempt.
+func TestErrorsNameTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gone", "file")
+	const want = ": no such file or directory"
+	if err := WritePrivate(path, nil); err == nil || err.Error() != "write "+path+want {
+		t.Errorf("%v", err)
+	}
+	if err := Replace(path, nil, nil, 0o600); err == nil || err.Error() != "write "+path+want {
+		t.Errorf("%v", err)
+	}
+	if err := os.MkdirAll(filepath.Join(path, "full"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := WritePrivate(path, nil); err == nil || strings.Contains(err.Error(), ".new-") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package safefile
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -23,10 +24,16 @@ func WritePrivate(path string, b []byte) error {
 
 // beside writes a new file in the directory of path, has it furnished with what
 // is not bytes, syncs it and has it put in its place. If any of that fails nothing
-// is left of it.
+// is left of it, and the error names path: a temporary name differs each time, and
+// what differs is said again.
 func beside(path string, b []byte, furnish func(*os.File) error, place func(temp string) error) (err error) {
 	// O_EXCL makes it ours; chance only keeps two writers from meeting.
 	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".new-%016x", rand.Uint64()))
+	defer func() {
+		if err != nil {
+			err = &fs.PathError{Op: "write", Path: path, Err: cause(err)}
+		}
+	}()
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
@@ -57,4 +64,17 @@ func beside(path string, b []byte, furnish func(*os.File) error, place func(temp
 		_ = dir.Close()
 	}
 	return nil
+}
+
+// cause is what a system call said, without the paths that it was about.
+func cause(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	}
+	return err
 }
