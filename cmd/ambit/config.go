@@ -14,7 +14,6 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"ambit/hook"
-	"ambit/resolver"
 	"ambit/resolver/cache"
 	"ambit/resolver/safefile"
 )
@@ -25,6 +24,7 @@ type config struct {
 	file     cache.Watched // config.yaml as it was read; Path "" without a home directory
 	stores   []string      // absolute; nil: not said
 	settings hook.Settings
+	deliver  delivery
 }
 
 // The bounds of hook.timeout: below, not even the local work is sure to be done;
@@ -147,7 +147,7 @@ func (p *configParser) parse(b []byte) {
 				},
 			})
 		},
-		"deliver": p.deliver,
+		"deliver": p.readDeliver,
 		"logins":  p.logins,
 		"mfaCommand": func(n *yaml.Node) {
 			if len(p.texts(n, "mfaCommand")) == 0 {
@@ -335,28 +335,6 @@ func canonical(dirs []string) []string {
 		}
 	}
 	return dirs
-}
-
-// deliver is how credentials reach the shell; by profile they cannot yet.
-func (p *configParser) deliver(n *yaml.Node) {
-	way := func(n *yaml.Node, name string) {
-		// Going on would put keys where the user does not want them.
-		if p.choice(n, name, "variables", "profile") == "profile" {
-			p.fail(n, name+": profile is not supported yet", `write "variables", or leave it out`)
-		}
-	}
-	if n.Kind != yaml.MappingNode {
-		way(n, "deliver")
-		return
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		name := n.Content[i]
-		if !resolver.ValidEnvironmentName(name.Value) {
-			p.fail(name, fmt.Sprintf("%q is no name of an environment", name.Value), "write PROJECT/NAME")
-			continue
-		}
-		way(n.Content[i+1], "deliver."+name.Value)
-	}
 }
 
 // logins are read by `ambit login`; here only their form is checked.

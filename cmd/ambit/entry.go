@@ -28,6 +28,8 @@ type evaluation struct {
 	diags  []resolver.Diagnostic
 	reads  []cache.Read // process variables that were looked up, result or not
 	files  []string     // that providers read, result or not
+
+	byProfile bool // the result names a profile instead of AWS keys
 }
 
 // evaluate computes what a definition exports, with the baseline as its process
@@ -97,6 +99,9 @@ func (a *ambit) entry(ev *evaluation, record *hook.Record, contents []hook.Conte
 		e := ev.result.Entry(record.Dir, now)
 		e.Watched = distinct(append(watched, e.Watched...))
 		e.Notices = append(e.Notices, messages(ev.diags)...)
+		if ev.byProfile {
+			e.Unit = append(e.Unit, "AWS_CONFIG_FILE") // which has the profile
+		}
 		if ev.result.NoCache {
 			// What is never kept cannot be renewed behind a shell's back; only
 			// its credentials can.

@@ -127,7 +127,11 @@ func (a *ambit) resolve(ctx context.Context, t target, record *hook.Record, cont
 	case err != nil:
 		return &evaluation{definition: &definition{target: t}, diags: []resolver.Diagnostic{{Summary: err.Error(), Hint: hintOf(err)}}}, nil
 	}
-	return a.evaluate(ctx, d, base, patience, fresh)
+	ev, err := a.evaluate(ctx, d, base, patience, fresh)
+	if err == nil {
+		a.deliverByProfile(ctx, ev, base)
+	}
+	return ev, err
 }
 
 func hintOf(err error) string {

@@ -118,6 +118,10 @@ func (a *ambit) runEnvironment(ctx context.Context, arg string, base hook.Enviro
 	if ev.result == nil {
 		return nil, "", said(1)
 	}
+	a.deliverByProfile(ctx, ev, base)
+	if ev.result == nil {
+		return nil, "", firstOf(ev.diags)
+	}
 	if len(ev.result.Files) > 0 {
 		set = cache.NewFileSet(os.Getpid())
 		if err := a.deliver(ev.result, set); err != nil {
@@ -125,7 +129,8 @@ func (a *ambit) runEnvironment(ctx context.Context, arg string, base hook.Enviro
 		}
 	}
 	env = hook.NewEnviron(base.List())
-	for _, c := range changesOf(ev.result, base) {
+	changes := changesOf(ev.result, base)
+	for _, c := range changes {
 		if c.Unset {
 			delete(env, c.Name)
 		} else {
@@ -140,6 +145,16 @@ func (a *ambit) runEnvironment(ctx context.Context, arg string, base hook.Enviro
 	delete(env, hook.ExpiresVar)
 	if at := ev.result.ExpiresAt; !at.IsZero() {
 		env[hook.ExpiresVar] = strconv.FormatInt(at.Unix(), 10)
+	}
+	if ev.byProfile {
+		// For `ambit credential-process`, which the command's programs will start.
+		keys, err := hook.LoadKeys(a.places, a.uid)
+		if err == nil {
+			env[hook.RunVar], err = keys.SealChanges(base, changes)
+		}
+		if err != nil {
+			return nil, set, fmt.Errorf("deliver: profile: %w", err)
+		}
 	}
 	return env, set, nil
 }

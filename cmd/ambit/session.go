@@ -55,6 +55,12 @@ func (a *ambit) baseline() hook.Environ {
 // feed the loading of another.
 func (a *ambit) enterBaseline() hook.Environ {
 	base := a.baseline()
+	a.enter(base)
+	return base
+}
+
+// enter makes an environment this process's own.
+func (a *ambit) enter(base hook.Environ) {
 	os.Clearenv()
 	for name, value := range base {
 		// An odd name that was there before cannot be set again, and nothing of
@@ -62,7 +68,6 @@ func (a *ambit) enterBaseline() hook.Environ {
 		_ = os.Setenv(name, value)
 	}
 	a.unharden = harden()
-	return base
 }
 
 // change is what a session did to one variable.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ func runWhoami(ctx context.Context, a *ambit, arg string) error {
 	var err error
 	exported := a.exported()
 	base := a.enterBaseline()
-	if arg == "" {
+	if arg == "" && !a.hasProfile() {
 		h, err = exported, a.usable(exported)
 	} else {
 		h, err = a.holderOf(ctx, arg, base)
@@ -107,6 +108,13 @@ func (a *ambit) exported() holder {
 		}
 	}
 	return h
+}
+
+// hasProfile says whether this shell has a profile of ours instead of keys.
+func (a *ambit) hasProfile() bool {
+	s := a.session()
+	return s.session != nil && s.session.State == hook.Loaded && a.isGenerated(a.environ["AWS_CONFIG_FILE"]) &&
+		slices.ContainsFunc(s.changes(a.environ), func(c change) bool { return c.Name == "AWS_PROFILE" && c.Ours && c.Change != "-" })
 }
 
 // sessionEntry is the kept entry of what a session has loaded, or nil.

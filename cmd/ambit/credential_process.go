@@ -1,0 +1,301 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ambit/hook"
+	"ambit/resolver"
+)
+
+// processVar lists what `ambit credential-process` was asked for on the way here,
+// as JSON: a login whose source is a profile may come back to us.
+const processVar = "AMBIT_CREDENTIAL_PROCESS"
+
+func credentialProcessCommand(a *ambit) *cobra.Command {
+	var minTTL time.Duration
+	var printConfig bool
+	cmd := &cobra.Command{
+		Use:   "credential-process NAME|FILE [PATH]",
+		Short: "print credentials for AWS programs, which ask again before they end",
+
+		DisableFlagsInUseLine: true,
+		Long: `Print the AWS credentials of an environment as one JSON object, in the form that
+AWS programs expect of a credential_process: with it, programs that run for hours
+renew their credentials by themselves.
+
+NAME is an environment PROJECT/NAME of the stores. FILE begins with ./, ../ or /,
+or ends in .yaml; it has to be allowed. PATH names the login, such as aws.login;
+without it that is the one whose keys are in environmentVariables.
+
+What the cache holds is printed while it is fresh. Then it is renewed first, and
+where that fails the old credentials serve until they end. The Expiration that is
+printed is a little before AWS's own, for a request is still on its way when
+credentials end.
+
+With "deliver: profile" in config.yaml, shells get a profile that runs this
+command instead of keys; nothing else has to be set up.`,
+		Example: `  ambit credential-process shop/dev
+  ambit credential-process shop/dev aws.login --min-ttl 45m
+  ambit credential-process shop/dev --print-config >> ~/.aws/config`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError{"name an environment or a file", "the form is: " + cmd.UseLine()}
+			}
+			return atMost(2)(cmd, args)
+		},
+		ValidArgsFunction: a.completeName,
+		RunE: func(_ *cobra.Command, args []string) error {
+			path := ""
+			if len(args) == 2 {
+				path = args[1]
+			}
+			if minTTL < 0 {
+				return usageError{"--min-ttl cannot be negative", "write, for example, --min-ttl 45m"}
+			}
+			ctx, stop := a.interruptible()
+			defer stop()
+			if printConfig {
+				return runPrintConfig(ctx, a, args[0], path, minTTL)
+			}
+			return runCredentialProcess(ctx, a, args[0], path, minTTL)
+		},
+	}
+	cmd.Flags().DurationVar(&minTTL, "min-ttl", 0, "credentials that serve for at least `DURATION`, or an error")
+	cmd.Flags().BoolVar(&printConfig, "print-config", false, "print the profile for ~/.aws/config that runs this command")
+	return cmd
+}
+
+// processOutput is what a credential_process prints. Source: "Process credential
+// provider" in the AWS SDKs and Tools Reference Guide.
+type processOutput struct {
+	Version         int
+	AccessKeyID     string `json:"AccessKeyId"`
+	SecretAccessKey string
+	SessionToken    string `json:",omitempty"`
+	Expiration      string `json:",omitempty"`
+}
+
+func runCredentialProcess(ctx context.Context, a *ambit, arg, path string, minTTL time.Duration) error {
+	t, err := a.target(arg)
+	if err != nil {
+		return err
+	}
+	chain, err := a.processChain(t, path)
+	if err != nil {
+		return err
+	}
+	base := a.enterProcessBaseline(chain)
+	d, err := a.permitted(ctx, arg)
+	if err != nil {
+		return err
+	}
+	c, err := a.credentials(ctx, d, path, base, minTTL)
+	if err != nil {
+		return err
+	}
+	out := processOutput{Version: 1, AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey.Reveal(), SessionToken: c.SessionToken.Reveal()}
+	if !c.ExpiresAt.IsZero() {
+		// Not AWS's own instant: programs sign with the keys until it, by this
+		// machine's clock, and a request that is under way then would be refused.
+		out.Expiration = c.ExpiresAt.UTC().Format(time.RFC3339)
+	}
+	b, err := json.Marshal(out)
+	if err != nil {
+		return errors.New("the credentials cannot be written as JSON") // its own text might hold them
+	}
+	_, err = a.out.Write(append(b, '\n'))
+	return err
+}
+
+// processChain is processVar with one more question, or an error if that is asked
+// for already: the answer would never come.
+func (a *ambit) processChain(t target, path string) (string, error) {
+	asked := t.root.Name
+	if asked == "" {
+		asked = t.root.File
+	}
+	name := asked
+	if path != "" {
+		asked += " " + path
+	}
+	var chain []string
+	err := error(nil)
+	if before := a.environ[processVar]; before != "" {
+		err = json.Unmarshal([]byte(before), &chain)
+	}
+	if err != nil || slices.Contains(chain, asked) {
+		return "", withHint(fmt.Errorf("the credentials of %s come from a profile whose credential_process asks for them again", a.short(name)),
+			"let its login start from another profile")
+	}
+	b, err := json.Marshal(append(chain, asked))
+	return string(b), err
+}
+
+// enterProcessBaseline restores the environment from before loading: programs start
+// this command with what ambit gave them.
+func (a *ambit) enterProcessBaseline(chain string) hook.Environ {
+	raw := a.environ
+	if path := raw["AWS_CONFIG_FILE"]; a.isGenerated(path) {
+		a.useProfile(path)
+	}
+	base := a.baseline()
+	if sealed := base[hook.RunVar]; sealed != "" {
+		if keys, err := hook.LoadKeys(a.places, a.uid); err == nil {
+			if before, err := keys.Before(base, sealed); err == nil {
+				base = before
+			}
+		}
+	}
+	if a.isGenerated(base["AWS_CONFIG_FILE"]) && strings.HasPrefix(base["AWS_PROFILE"], profilePrefix) {
+		// Somewhere on the way AMBIT_STATE was lost. The copy of the user's file is
+		// as good as that; the profile in it leads here.
+		base = hook.NewEnviron(base.List())
+		delete(base, "AWS_PROFILE")
+	}
+	base = hook.NewEnviron(base.List())
+	base[processVar] = chain
+	a.enter(base)
+	return base
+}
+
+// credentials are the AWS keys that a definition gives to programs, live for at
+// least minTTL. An error has no more than one message with its hint.
+func (a *ambit) credentials(ctx context.Context, d *definition, path string, base hook.Environ, minTTL time.Duration) (*resolver.Credentials, error) {
+	ask := func(fresh bool) (*resolver.Credentials, error) {
+		var c *resolver.Credentials
+		diags := d.diags
+		if d.program != nil && !resolver.HasErrors(d.diags) {
+			opt, _ := a.options(base, resolver.Person, fresh, d.consent)
+			c, diags = d.program.Credentials(ctx, opt, path)
+		}
+		if err := interrupted(ctx); err != nil {
+			return nil, err
+		}
+		if c == nil {
+			return nil, firstOf(diags)
+		}
+		return c, nil
+	}
+	short := func(c *resolver.Credentials) bool {
+		return minTTL > 0 && !c.ExpiresAt.IsZero() && c.ExpiresAt.Sub(a.now()) < minTTL
+	}
+	c, err := ask(false)
+	if err == nil && short(c) {
+		c, err = ask(true)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, notice := range c.Notices {
+		a.say(warning(notice))
+	}
+	if short(c) {
+		return nil, withHint(fmt.Errorf("the credentials serve for %s, less than the %s that were asked for", hook.Life(c.ExpiresAt.Sub(a.now())), brief(minTTL)),
+			"ask for less with --min-ttl, or give the login a longer duration")
+	}
+	return c, nil
+}
+
+// firstOf is the first error of diagnostics, with its hint.
+func firstOf(diags []resolver.Diagnostic) error {
+	var out broken
+	for _, m := range messages(diags) {
+		if m.Level != "hint" && len(out) > 0 {
+			break
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// runPrintConfig prints a profile, which people may put into their configuration.
+func runPrintConfig(ctx context.Context, a *ambit, arg, path string, minTTL time.Duration) error {
+	base := a.enterBaseline()
+	d, err := a.permitted(ctx, arg)
+	if err != nil {
+		return err
+	}
+	if d.program == nil || resolver.HasErrors(d.diags) {
+		return firstOf(d.diags)
+	}
+	opt, _ := a.options(base, resolver.Person, false, d.consent)
+	if path != "" {
+		if _, diags := d.program.Inspect(ctx, opt, path, false); resolver.HasErrors(diags) {
+			return firstOf(diags)
+		}
+	}
+	program, err := a.programPath(base)
+	if err != nil {
+		return err
+	}
+	words := []string{program, "credential-process"}
+	if minTTL > 0 {
+		words = append(words, "--min-ttl", brief(minTTL))
+	}
+	label := d.root.Name
+	if label == "" {
+		words = append(words, d.root.File)
+		label = d.program.Label()
+	} else {
+		words = append(words, label)
+		a.warnOfTwins(label)
+	}
+	if path != "" {
+		words = append(words, path)
+		label += "-" + path
+	}
+	profile := awsProfile{name: profileName(label), command: words, region: a.regionOf(ctx, d, base)}
+	block, err := profile.block()
+	if err != nil {
+		return err
+	}
+	_, err = a.out.Write([]byte(block))
+	return err
+}
+
+// regionOf is the region that a definition exports, "" if that is not known before
+// something is opened.
+func (a *ambit) regionOf(ctx context.Context, d *definition, base hook.Environ) string {
+	if d.program == nil {
+		return ""
+	}
+	opt, _ := a.options(base, resolver.Person, false, d.consent)
+	variables, _ := d.program.Inspect(ctx, opt, "environmentVariables", false) // what is wrong with it is another question
+	return region(func(name string) (string, bool) {
+		v, ok := variables.Object[name]
+		return v.Text, ok && v.Kind == resolver.String && !v.Unknown && !v.Secret
+	})
+}
+
+// brief writes a duration as people do: 45m, not 45m0s.
+func brief(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}
+
+// warnOfTwins says that another environment has a profile of the same name: in one
+// file, readers would mix the two.
+func (a *ambit) warnOfTwins(name string) {
+	names, err := a.names()
+	if err != nil {
+		return
+	}
+	for _, other := range names {
+		if fullName(other) != fullName(name) && profileName(other) == profileName(name) {
+			a.say(warning(fmt.Sprintf("the profile of %s has the same name; do not put both into one file", other)))
+		}
+	}
+}
