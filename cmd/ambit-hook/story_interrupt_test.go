@@ -8,14 +8,21 @@ import (
 	"ambit/resolver/aws/awstest"
 )
 
+// muteHouse is a house with a cloud environment whose STS does not answer.
+func muteHouse(t *testing.T) (*house, *awstest.Server) {
+	t.Helper()
+	h := newHouse(t)
+	s := h.cloud()
+	must(t, s.Update(func(k *awstest.Knobs) { k.Outage = awstest.Silent }))
+	return h, s
+}
+
 // TestInterrupt: Ctrl-C while an environment is resolved. Scenario 36.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	inShells(t, func(t *testing.T, sh shell) {
 		t.Parallel()
-		h := newHouse(t)
-		s := h.cloud()
-		must(t, s.Update(func(k *awstest.Knobs) { k.Outage = awstest.Silent }))
+		h, s := muteHouse(t)
 		tm := h.open(sh)
 		before := tm.env()
 		for _, times := range []int{1, 2} {
@@ -74,11 +81,9 @@ func TestInterruptedSwitch(t *testing.T) {
 	t.Parallel()
 	inShells(t, func(t *testing.T, sh shell) {
 		t.Parallel()
-		h := newHouse(t)
-		s := h.cloud()
+		h, _ := muteHouse(t)
 		h.env["BOTH"] = "outside"
 		h.loaded("home/a", "values: {environmentVariables: {BOTH: a, ONLY_A: a}}\n")
-		must(t, s.Update(func(k *awstest.Knobs) { k.Outage = awstest.Silent }))
 		tm := h.open(sh)
 		before := tm.env()
 		tm.cd("home/a", "ambit: a loaded (+1 ~1)")
@@ -102,13 +107,31 @@ func TestTerminalClosed(t *testing.T) {
 	t.Parallel()
 	inShells(t, func(t *testing.T, sh shell) {
 		t.Parallel()
-		h := newHouse(t)
-		s := h.cloud()
-		must(t, s.Update(func(k *awstest.Knobs) { k.Outage = awstest.Silent }))
+		h, _ := muteHouse(t)
 		tm := h.open(sh)
 		tm.typeLine("cd shop")
 		tm.expect("ambit: resolving . …")
 		must(t, tm.pty.Close())
 		h.left(2 * time.Second)
+	})
+}
+
+// Ctrl-\ while an environment is resolved is an interrupt: Go's own answer is a
+// stack of every goroutine over the terminal.
+func TestQuit(t *testing.T) {
+	t.Parallel()
+	inShells(t, func(t *testing.T, sh shell) {
+		t.Parallel()
+		h, _ := muteHouse(t)
+		tm := h.open(sh)
+		tm.typeLine("cd " + quoted(h.path("home/shop")))
+		tm.expect("ambit: resolving . …")
+		tm.send("\x1c")
+		out, _ := tm.prompted()
+		again, _ := tm.run("")
+		if strings.Contains(out+again, "goroutine") || strings.Contains(out+again, "SIGQUIT") {
+			t.Errorf("%s: %.300q", sh, out+again)
+		}
+		tm.want("echo alive", "alive")
 	})
 }
