@@ -143,7 +143,7 @@ func Load(ctx context.Context, s Sources, root Root, opt LoadOptions) (*Program,
 		}
 	default:
 		if src, err = p.named(root.Name); err != nil {
-			p.report(p.importFailure(root.Name, err))
+			p.report(p.failure("environment", root.Name, err))
 			return nil, p.sorted(p.diags)
 		}
 	}
@@ -208,8 +208,9 @@ func (p *Program) named(name string) (Source, error) {
 	return src, err
 }
 
-// importFailure says why an import failed; the place is the caller's to add.
-func (p *Program) importFailure(name string, err error) Diagnostic {
+// failure says why an import, or an environment that was asked for, cannot be had; the
+// place is the caller's to add.
+func (p *Program) failure(what, name string, err error) Diagnostic {
 	switch {
 	case errors.Is(err, ErrUnknownEnvironment):
 		return Diagnostic{Summary: fmt.Sprintf("unknown environment %q", name), Hint: p.nearestEnvironment(name)}
@@ -218,9 +219,9 @@ func (p *Program) importFailure(name string, err error) Diagnostic {
 		if !strings.HasPrefix(name, ".") {
 			help = "it is a link: keep the file itself in the store"
 		}
-		return Diagnostic{Summary: fmt.Sprintf("the import %q leaves the store", name), Hint: help}
+		return Diagnostic{Summary: fmt.Sprintf("the %s %q leaves the store", what, name), Hint: help}
 	}
-	return Diagnostic{Summary: readSummary(fmt.Sprintf("the import %q", name), err)}
+	return Diagnostic{Summary: readSummary(fmt.Sprintf("the %s %q", what, name), err)}
 }
 
 func (p *Program) nearestEnvironment(name string) string {
@@ -385,7 +386,7 @@ func (p *Program) follow(ctx context.Context, env *environment, decl importDecl)
 	}
 	pos := env.at(decl.line, decl.col)
 	if err != nil {
-		d := p.importFailure(decl.text, err)
+		d := p.failure("import", decl.text, err)
 		d.Pos, d.Imports = pos, env.imported()
 		p.report(d)
 		return nil
@@ -464,7 +465,7 @@ func (p *Program) loadReference(ctx context.Context, ref pendingReference) {
 	src, err := p.named(ref.name)
 	if err != nil {
 		// Reported where the value is needed.
-		d := p.importFailure(ref.name, err)
+		d := p.failure("environment", ref.name, err)
 		p.missing[ref.name] = loadError{d.Summary, d.Hint}
 		return
 	}

@@ -21,6 +21,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"syscall"
 
 	"ambit/resolver"
 	"ambit/resolver/safefile"
@@ -119,7 +120,7 @@ func (d *Directories) fetch(path, store string) (resolver.Source, error) {
 		return resolver.Source{}, err
 	}
 	if store != "" {
-		real, err := filepath.EvalSymlinks(path)
+		real, err := follow(path)
 		if err != nil {
 			return resolver.Source{}, err
 		}
@@ -134,13 +135,22 @@ func (d *Directories) fetch(path, store string) (resolver.Source, error) {
 	return resolver.Source{Path: canonical, Bytes: b, Store: store}, nil
 }
 
+// follow is the path of a file with links followed. An error is an [*fs.PathError].
+func follow(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if pathErr := (*fs.PathError)(nil); err != nil && !errors.As(err, &pathErr) {
+		err = &fs.PathError{Op: "open", Path: path, Err: syscall.ELOOP} // of links in a circle it says only that
+	}
+	return real, err
+}
+
 // Canonical is the one path of a file, with links followed, but for the last
 // element of a [resolver.FileName].
 func Canonical(path string) (string, error) {
 	if filepath.Base(path) != resolver.FileName {
-		return filepath.EvalSymlinks(path)
+		return follow(path)
 	}
-	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	dir, err := follow(filepath.Dir(path))
 	if err != nil {
 		return "", err
 	}
