@@ -115,7 +115,7 @@ func (o *opening) within(ctx context.Context, what string, run func(context.Cont
 	}
 	parent, total := ctx, o.limits.total
 	if o.call.Asker != nil {
-		total = 2*total + loginTime
+		total = 2*total + o.limits.login
 	}
 	ctx, cancel := context.WithTimeout(ctx, total)
 	defer cancel()
@@ -199,6 +199,7 @@ func (o *opening) run(ctx context.Context) (resolver.Opened, error) {
 type limits struct {
 	attempts          int
 	call, dial, total time.Duration
+	login             time.Duration // of a person, who comes on top
 }
 
 func limitsOf(p resolver.Patience) limits {
@@ -206,7 +207,7 @@ func limitsOf(p resolver.Patience) limits {
 	case resolver.Detached:
 		return limits{attempts: 3, call: 10 * time.Second, dial: 5 * time.Second, total: 30 * time.Second}
 	case resolver.Person:
-		return limits{attempts: 3, call: 10 * time.Second, dial: 5 * time.Second, total: 60 * time.Second}
+		return limits{attempts: 3, call: 10 * time.Second, dial: 5 * time.Second, total: 60 * time.Second, login: 5 * time.Minute}
 	}
 	return limits{attempts: 1, call: 3 * time.Second, dial: 1500 * time.Millisecond, total: 5 * time.Second}
 }

@@ -170,13 +170,19 @@ func (o *opening) instanceOptions(wanted bool, p *config.SharedConfig) (imds.Opt
 		}
 		withoutToken = withoutToken && (p.EC2IMDSv1Disabled == nil || !*p.EC2IMDSv1Disabled)
 	}
+	if options.Endpoint == "" { // else the SDK would look into this process's environment
+		options.Endpoint = "http://169.254.169.254"
+		if options.EndpointMode == imds.EndpointModeStateIPv6 {
+			options.Endpoint = "http://[fd00:ec2::254]"
+		}
+	}
 	options.EnableFallback = sdk.BoolTernary(withoutToken)
 	return options, enabled && !strings.EqualFold(disabled, "true")
 }
 
 func (o *opening) instanceStep(options imds.Options, p *config.SharedConfig, source string) *step {
 	return &step{
-		key:    keyOf(map[string]any{"kind": "instance", "endpoint": options.Endpoint, "mode": int(options.EndpointMode)}),
+		key:    keyOf(map[string]any{"kind": "instance", "endpoint": options.Endpoint}),
 		source: source, role: true, kept: true,
 		fetch: func(ctx context.Context, _ *keys) (keys, time.Duration, error) {
 			client := o.newHTTPClient(p)

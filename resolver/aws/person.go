@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"ambit/resolver"
 	"ambit/resolver/cache"
 )
-
-// loginTime is how long a person may take to log in.
-const loginTime = 5 * time.Minute
 
 // runLogin is the hint of everything that needs a person.
 const runLogin = `run "ambit login"`
@@ -57,7 +53,7 @@ func (p *provider) turn(ctx context.Context, key string) (release func(), err er
 // alone runs ask, in which a person logs in, unless somebody else has done it
 // meanwhile: one person is asked once, in one terminal. Key names the login.
 func (o *opening) alone(ctx context.Context, key string, done func() bool, ask func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, loginTime)
+	ctx, cancel := context.WithTimeout(ctx, o.limits.login)
 	defer cancel()
 	err := o.aloneWithin(ctx, key, done, ask)
 	switch {
@@ -67,7 +63,7 @@ func (o *opening) alone(ctx context.Context, key string, done func() bool, ask f
 		return context.Canceled
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return &resolver.OpenError{Kind: resolver.KindLogin, Err: err,
-			Summary: fmt.Sprintf("the login was not finished within %s", brief(loginTime)), Hint: runLogin}
+			Summary: fmt.Sprintf("the login was not finished within %s", brief(o.limits.login)), Hint: runLogin}
 	}
 	return err
 }
