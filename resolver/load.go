@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"ambit/resolver/safefile"
 )
 
 // Root is what is to be resolved: exactly one of the two is set.
@@ -221,7 +223,14 @@ func (p *Program) failure(what, name string, err error) Diagnostic {
 		}
 		return Diagnostic{Summary: fmt.Sprintf("the %s %q leaves the store", what, name), Hint: help}
 	}
-	return Diagnostic{Summary: readSummary(fmt.Sprintf("the %s %q", what, name), err)}
+	d := Diagnostic{Summary: readSummary(fmt.Sprintf("the %s %q", what, name), err)}
+	switch {
+	case errors.Is(err, safefile.ErrForeign):
+		d.Hint = "chmod go-w it and its directory"
+	case errors.Is(err, safefile.ErrTooLarge):
+		d.Hint = "make several files of it, and import them"
+	}
+	return d
 }
 
 func (p *Program) nearestEnvironment(name string) string {
