@@ -154,13 +154,13 @@ func TestReadmeCommands(t *testing.T) {
 	_, help, _ := strings.Cut(h.ambit("--help").stdout, "Available Commands:\n")
 	help, _, _ = strings.Cut(help, "\n\n")
 	has := map[string]bool{"help": true, "completion": true}
-	for _, m := range regexp.MustCompile("(?m)^\\| `ambit ([a-z]+)").FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `ambit ([a-z-]+)").FindAllStringSubmatch(text, -1) {
 		has[m[1]] = true
 		if !regexp.MustCompile(`(?m)^  ` + m[1] + ` `).MatchString(help) {
 			t.Errorf("README.md has ambit %s, the program has not", m[1])
 		}
 	}
-	listed := regexp.MustCompile(`(?m)^  ([a-z]+) `).FindAllStringSubmatch(help, -1)
+	listed := regexp.MustCompile(`(?m)^  ([a-z-]+) `).FindAllStringSubmatch(help, -1)
 	if len(listed) < 10 {
 		t.Fatalf("the program lists %d commands", len(listed))
 	}
