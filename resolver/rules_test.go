@@ -137,7 +137,7 @@ RESULTS
 the times of a result are the earliest of the opens that flowed into it: aws_login open_ttl resolver.TestWindow
 what was opened is kept, by what was asked and read: resolver.TestKeptOpens resolver.TestKeptByWhatWasRead resolver.TestKeptValue
 that an open failed is kept for a while: resolver.TestKeptFailures resolver.TestKeptFailureIsShared script/resolve_remembered
-the composition of environments: esc_example_composition esc_example_functions
+the composition of environments: esc_example_composition esc_example_functions esc_example_references esc_example_validate esc_example_validate_bad esc_example_final esc_example_providers esc_example_secret_json esc_example_split_join esc_example_imports_replace
 
 DIAGNOSTICS
 lines and columns count from 1, columns in code points: diagnostic_columns diagnostic_bom
