@@ -185,17 +185,6 @@ func (r *Record) Check() (Verdict, []Content) {
 	return Allowed, contents
 }
 
-// Differs lists the paths whose bytes are not those that were allowed.
-func (r *Record) Differs() []string {
-	var out []string
-	for _, was := range r.Files {
-		if c, err := read(was); err != nil || c.Link != was {
-			out = append(out, was.Path)
-		}
-	}
-	return out
-}
-
 func read(was Link) (Content, error) {
 	c := Content{Link: Link{Path: was.Path, Via: was.Via}}
 	if was.Via != "" {

@@ -48,9 +48,6 @@ func TestTrustCoversEveryByte(t *testing.T) {
 		if verdict, contents := record.Check(); verdict != Changed || contents != nil {
 			t.Errorf("%s: %v", name, verdict)
 		}
-		if len(record.Differs()) == 0 {
-			t.Errorf("%s: no path named", name)
-		}
 		_ = os.Remove(base)
 		_ = os.Remove(link)
 		_ = os.Remove(optional)

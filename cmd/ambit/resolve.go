@@ -103,15 +103,15 @@ func runResolve(ctx context.Context, a *ambit, arg string, detached bool) error 
 	e := a.entry(ev, record, contents, before)
 	// A full disk is no reason not to load.
 	keepErr := a.keep(key, e, ev, base)
-	if detached {
-		if keepErr == nil {
-			a.touch()
+	if !detached {
+		if _, err := a.out.Write(e.Encode()); err != nil {
+			return err
 		}
-		a.cacheDir.Sweep(a.now())
-		return nil
+	} else if keepErr == nil {
+		a.touch()
 	}
-	_, err = a.out.Write(e.Encode())
-	return err
+	a.cacheDir.Sweep(a.now()) // nobody may come by for what expires without being renewed
+	return nil
 }
 
 // resolve evaluates an allowed file from the bytes that were compared.
