@@ -73,7 +73,7 @@ func runConsole(ctx context.Context, a *ambit, arg, destination string, show boo
 		_, err = a.out.Write([]byte(address + "\n"))
 		return err
 	}
-	if err := browse(address); err != nil {
+	if !hasBrowser() || browse(address) != nil {
 		return withHint(errors.New("no browser could be started"), "ambit console --print prints the address")
 	}
 	return nil
