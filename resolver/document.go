@@ -364,19 +364,23 @@ func (c *compiler) importable(l literal) bool {
 		d.Summary, d.Hint = fmt.Sprintf("the imported file %q does not end in .yaml", l.text), "rename it"
 	case ValidEnvironmentName(l.text):
 		return true
-	case strings.Contains(l.text, "@"):
-		d.Summary = fmt.Sprintf("%q asks for a version, and directory stores keep none", l.text)
-		d.Hint = "leave out what follows @"
-	case strings.HasPrefix(l.text, "/") || strings.HasPrefix(l.text, "~"):
-		d.Summary = fmt.Sprintf("the import %q is neither a name nor a relative path", l.text)
-		d.Hint = "begin a file with ./ or ../"
-	case strings.HasSuffix(l.text, ".yaml"):
-		d.Summary, d.Hint = fmt.Sprintf("invalid environment name %q", l.text), "begin a file with ./ or ../"
 	default:
-		d.Summary = fmt.Sprintf("invalid environment name %q", l.text)
-		d.Hint = "a name is [PROJECT/]NAME of letters, digits, _ . and -"
+		d.Summary, d.Hint = invalidName(l.text)
 	}
 	d.Imports = c.env.imported()
 	c.program.report(d)
 	return false
+}
+
+// invalidName says what is wrong with a name that no environment can have.
+func invalidName(name string) (summary, hint string) {
+	switch {
+	case strings.Contains(name, "@"):
+		return fmt.Sprintf("%q asks for a version, and directory stores keep none", name), "leave out what follows @"
+	case strings.HasPrefix(name, "/") || strings.HasPrefix(name, "~"):
+		return fmt.Sprintf("the import %q is neither a name nor a relative path", name), "begin a file with ./ or ../"
+	case strings.HasSuffix(name, ".yaml"):
+		return fmt.Sprintf("invalid environment name %q", name), "leave out .yaml, or begin a file with ./ or ../"
+	}
+	return fmt.Sprintf("invalid environment name %q", name), "a name is [PROJECT/]NAME of letters, digits, _ . and -"
 }

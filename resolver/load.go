@@ -214,6 +214,9 @@ func (p *Program) named(name string) (Source, error) {
 // place is the caller's to add.
 func (p *Program) failure(what, name string, err error) Diagnostic {
 	switch {
+	case errors.Is(err, ErrUnknownEnvironment) && !ValidEnvironmentName(name):
+		summary, hint := invalidName(name)
+		return Diagnostic{Summary: summary, Hint: hint}
 	case errors.Is(err, ErrUnknownEnvironment):
 		return Diagnostic{Summary: fmt.Sprintf("unknown environment %q", name), Hint: p.nearestEnvironment(name)}
 	case errors.Is(err, ErrLeavesStore):
