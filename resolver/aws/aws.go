@@ -21,6 +21,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -104,6 +105,15 @@ func (o *opening) scrubbed(err error) error {
 
 func newOpening(p *provider, call *resolver.Call) *opening {
 	return &opening{provider: p, call: call, limits: limitsOf(call.Patience), shared: map[string]*sharedProfile{}, revoked: map[string]bool{}}
+}
+
+// retryOn makes the change of a file a reason to try again after a failure.
+func (o *opening) retryOn(paths ...string) {
+	for _, path := range paths {
+		if !slices.Contains(o.tokens, path) {
+			o.tokens = append(o.tokens, path)
+		}
+	}
 }
 
 // within bounds an open by the patience of whoever waits. What says what is

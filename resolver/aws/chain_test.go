@@ -528,7 +528,7 @@ func TestGitHubActions(t *testing.T) {
 		t.Errorf("STS got %q", got)
 	}
 	w.env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] = "wrong-secret"
-	if err := w.fails(oidc(obj{"githubActions": obj{"audience": "other"}}), call{}, "wrong-secret", "job-secret"); !strings.Contains(err.Summary, "GitHub's token service") {
+	if err := w.fails(oidc(obj{"githubActions": obj{"audience": "other"}}), call{}, "wrong-secret", "job-secret"); !strings.Contains(err.Summary, "GitHub's token service refused: 401") || !strings.Contains(err.Hint, "id-token: write") {
 		t.Errorf("got %s", describe(err))
 	}
 }

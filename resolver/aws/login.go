@@ -149,7 +149,7 @@ func (o *opening) login(in resolver.Value, path []string) (*step, error) {
 	s := staticStep(k, "a login", false)
 	if known, ok := o.opened.Load(k.id); ok {
 		k := known.(openedKeys)
-		s.key, s.role, s.made = k.key, k.role, k.made
+		s.key, s.role, s.made, s.lent = k.key, k.role, k.made, true
 	}
 	return s, nil
 }

@@ -29,6 +29,7 @@ func (o *opening) loginSessionStep(p *config.SharedConfig, path []string) (*step
 		return nil, err
 	}
 	source, file := fmt.Sprintf("profile %q", p.Profile), o.loginFile(p.LoginSession)
+	o.retryOn(file)
 	return &step{
 		key:    keyOf(map[string]any{"kind": "login_session", "profile": sumOfProfile(p), "file": file, "region": at.region, "endpoint": at.endpoint}),
 		source: source, role: p.RoleARN != "", kept: true, // whose keys it gives else is not known before
@@ -37,7 +38,6 @@ func (o *opening) loginSessionStep(p *config.SharedConfig, path []string) (*step
 			return tokenIdentity{sum: hash(b)}, err == nil
 		},
 		fetch: func(ctx context.Context, _ *keys) (keys, time.Duration, error) {
-			o.tokens = append(o.tokens, file)
 			client := o.newHTTPClient(p)
 			k, err := o.askSDK(ctx, p, at, client)
 			if err != nil {

@@ -139,7 +139,7 @@ func (o *opening) containerToken() (string, error) {
 			return "", &resolver.OpenError{Kind: resolver.KindRefused, Err: err,
 				Summary: fmt.Sprintf("the container's token file %q cannot be used: %v", path, withoutPath(err)), Hint: "check AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"}
 		}
-		o.tokens = append(o.tokens, path)
+		o.retryOn(path)
 		return text, nil
 	}
 	text, _ := o.call.Env.Lookup("AWS_CONTAINER_AUTHORIZATION_TOKEN")

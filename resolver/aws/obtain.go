@@ -19,6 +19,7 @@ type step struct {
 	source string // for people, such as `assumeRole from profile "base"`
 	role   bool   // the keys will be a role's
 	kept   bool   // goes through the cache
+	lent   bool   // another open keeps the keys, under key
 
 	// made is the login of a person that the keys come from, "" if there is
 	// none: see loginOf.

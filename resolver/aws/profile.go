@@ -194,14 +194,15 @@ func (o *opening) profile(name string, path []string) (*step, error) {
 // that share it and asks the configured endpoint.
 func (o *opening) profileStep(p *config.SharedConfig, path []string) (*step, error) {
 	name := fmt.Sprintf("profile %q", p.Profile)
+	// An edit is another question, and must not wait for a renewal to be noticed.
+	configFile, credentialsFile := o.configFiles()
+	o.files = append(o.files, configFile, credentialsFile)
 	var base *step
 	var err error
 	switch {
 	case p.Source != nil: // a profile that names itself comes without its role here
 		base, err = o.profileStep(p.Source, path)
 	case p.Credentials.HasKeys():
-		configFile, credentialsFile := o.configFiles()
-		o.files = append(o.files, configFile, credentialsFile)
 		base = staticStep(profileKeys(p), name, false)
 	case p.CredentialSource == "Environment":
 		if base, err = o.environmentKeys(path); base == nil && err == nil {

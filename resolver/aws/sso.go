@@ -44,6 +44,7 @@ func (o *opening) sso(in resolver.Value) (*step, error) {
 	// The AWS CLI names a token's file by the sso-session, if one is configured.
 	key := text(in, "startUrl")
 	configFile, _ := o.configFiles()
+	o.retryOn(configFile)
 	if b, err := safefile.Read(configFile); err == nil {
 		if name := sessionNamed(b, key); name != "" {
 			key = name
@@ -82,6 +83,7 @@ func (o *opening) ssoStep(s *ssoSession, key, account, role, source string) (*st
 	if err != nil {
 		return nil, err
 	}
+	o.retryOn(s.file) // also where the failure is only remembered
 	return &step{
 		key: keyOf(map[string]any{
 			"kind": "sso", "startUrl": s.startURL, "account": account, "role": role, "region": s.region, "endpoint": portal.endpoint,
@@ -96,7 +98,6 @@ func (o *opening) ssoStep(s *ssoSession, key, account, role, source string) (*st
 		},
 		login: func(ctx context.Context) error { return o.ssoLogin(ctx, s) },
 		fetch: func(ctx context.Context, _ *keys) (keys, time.Duration, error) {
-			o.tokens = append(o.tokens, s.file)
 			for {
 				t, err := o.ssoToken(ctx, s)
 				if err != nil {

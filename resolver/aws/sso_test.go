@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -230,9 +229,8 @@ func TestSSOForeignCallbacks(t *testing.T) {
 
 func TestSSOAbandonedLogin(t *testing.T) {
 	w := newSSOWorld(t)
-	var port string
-	p := &person{t: t, blocked: make(chan struct{})}
-	p.visit = func(address string) { u, _ := url.Parse(address); port = u.Query().Get("redirect_uri") }
+	addresses := make(chan string, 1)
+	p := &person{t: t, blocked: make(chan struct{}), visit: func(address string) { addresses <- address }}
 	quietly(t, func() {
 		ctx, interrupt := context.WithCancel(context.Background())
 		defer interrupt()
@@ -247,19 +245,28 @@ func TestSSOAbandonedLogin(t *testing.T) {
 			t.Errorf("got %v after %v", err, time.Since(start))
 		}
 	})
-	u, err := url.Parse(port)
-	if err != nil || u.Host == "" {
-		t.Fatalf("%q: %v", port, err)
+	u, err := url.Parse(<-addresses)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if conn, err := net.Dial("tcp", u.Host); err == nil {
-		conn.Close()
-		t.Error("somebody still listens")
-	}
+	nobodyListens(t, u.Query().Get("redirect_uri"))
 	// No lock is left: the next one is asked at once.
 	again := &person{t: t}
 	w.mustOpen(ssoInput(), loggingIn(again))
 	if len(again.said) != 0 || len(again.visits) != 1 {
 		t.Errorf("said %q, visited %q", again.said, again.visits)
+	}
+}
+
+func nobodyListens(t *testing.T, redirectURI string) {
+	t.Helper()
+	u, err := url.Parse(redirectURI)
+	if err != nil || u.Host == "" {
+		t.Fatalf("%q: %v", redirectURI, err)
+	}
+	if conn, err := net.Dial("tcp", u.Host); err == nil {
+		conn.Close()
+		t.Error("somebody still listens")
 	}
 }
 
@@ -363,6 +370,40 @@ func TestSSORenewal(t *testing.T) {
 	w.mustOpen(ssoInput(), loggingIn(p))
 	if len(p.visits) != 1 {
 		t.Errorf("visited %q", p.visits)
+	}
+}
+
+// TestSSOLoginByTheCLI: whoever logs in elsewhere is noticed.
+func TestSSOLoginByTheCLI(t *testing.T) {
+	w := newSSOWorld(t)
+	w.mustOpen(ssoInput(), loggingIn(&person{t: t}))
+	file, away := w.tokenFile(testStartURL), filepath.Join(w.dir, "away")
+	if err := os.Rename(file, away); err != nil {
+		t.Fatal(err)
+	}
+	w.age(3600)
+	for range 2 { // found out, and remembered
+		o, err := w.open(ssoInput(), call{})
+		if err == nil || !slices.Contains(o.Files, file) {
+			t.Errorf("%v: the appearance of %s is not a reason to try again: %q", err, file, o.Files)
+		}
+	}
+	if err := os.Rename(away, file); err != nil {
+		t.Fatal(err)
+	}
+	w.mustOpen(ssoInput(), call{})
+}
+
+func TestSSOWithAWrongClock(t *testing.T) {
+	w := newSSOWorld(t)
+	w.knobs(func(k *awstest.Knobs) { k.Skew = 50 * 60 })
+	o := w.mustOpen(ssoInput(), loggingIn(&person{t: t}))
+	if d := time.Until(o.ExpiresAt); d < 58*time.Minute || d > 59*time.Minute+time.Second {
+		t.Errorf("served for %v", d)
+	}
+	w.mustOpen(ssoInput(), call{})
+	if w.calls("GetRoleCredentials") != 1 {
+		t.Errorf("%+v", w.server.Calls())
 	}
 }
 
@@ -524,18 +565,18 @@ func TestSessionNamed(t *testing.T) {
 
 func TestRedirectOfAnSSOLoginIsRegistered(t *testing.T) {
 	w := newSSOWorld(t)
-	var got url.Values
+	addresses := make(chan string, 1)
 	p := &person{t: t}
 	p.visit = func(address string) {
-		u, err := url.Parse(address)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		got = u.Query()
+		addresses <- address
 		p.get(address)
 	}
 	w.mustOpen(ssoInput(), loggingIn(p))
+	u, err := url.Parse(<-addresses)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := u.Query()
 	if got.Get("response_type") != "code" || got.Get("code_challenge_method") != "S256" || len(got.Get("code_challenge")) != 43 || len(got.Get("state")) != 43 || got.Get("scopes") != "sso:account:access" {
 		t.Errorf("%v", got)
 	}
@@ -545,7 +586,5 @@ func TestRedirectOfAnSSOLoginIsRegistered(t *testing.T) {
 			t.Errorf("%v", r.Form)
 		}
 	}
-	if _, err := http.Get(got.Get("redirect_uri")); err == nil {
-		t.Error("somebody still listens")
-	}
+	nobodyListens(t, got.Get("redirect_uri"))
 }

@@ -197,7 +197,10 @@ func (o *opening) assumedRoleStep(r assumedRole, p place, profile *config.Shared
 				return keys{}, 0, err
 			}
 			k, skew, err := o.assume(ctx, r, base, before, p, profile)
-			if !r.base.kept || !unknownKeys(err) {
+			if !unknownKeys(err) || !r.base.kept {
+				if unknownKeys(err) && r.base.lent {
+					_ = o.Cache.DropOpened(r.base.key) // the next attempt makes it anew
+				}
 				return k, skew, err
 			}
 			// An administrator ended the session that was kept.

@@ -147,7 +147,7 @@ func (o *opening) fileToken(path string, at []string) tokenSource {
 			if err != nil {
 				o.files = append(o.files, path) // its appearance is a reason to try again
 			} else {
-				o.tokens = append(o.tokens, path)
+				o.retryOn(path)
 			}
 			return b, withoutPath(err)
 		},
@@ -186,6 +186,11 @@ func (o *opening) githubToken(audience string, at []string) tokenSource {
 			err = o.getJSON(ctx, client, u.String(), http.Header{"Authorization": {"Bearer " + bearer}}, &got)
 			if err == nil && got.Value == "" {
 				err = errors.New("no token in the answer")
+			}
+			if _, a := client.answered(); a != nil && a.status >= 400 && a.status < 500 && a.status != http.StatusProxyAuthRequired && a.status != http.StatusTooManyRequests && !isWebPage(a) {
+				return nil, &resolver.OpenError{Kind: resolver.KindRefused, Path: at, Err: quiet{err},
+					Summary: fmt.Sprintf("GitHub's token service refused: %d %s", a.status, http.StatusText(a.status)),
+					Hint:    "add `permissions: id-token: write` to the job"}
 			}
 			if err != nil {
 				return nil, explain(ctx, err, client, trouble{service: "GitHub's token service", what: "the token", secrets: []secret.Text{secret.New(bearer)}})
