@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"ambit/resolver/oidc/oidctest"
 )
 
 // built is the directory with the programs under test, ambit and ambit-hook.
@@ -48,6 +50,7 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	defer oidctest.Remove()
 	return m.Run()
 }
 

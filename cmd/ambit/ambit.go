@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ambit/hook"
+	"ambit/resolver"
 	"ambit/resolver/cache"
 	"ambit/resolver/safefile"
 )
@@ -40,10 +41,11 @@ type ambit struct {
 	trust   hook.Trust
 	out     *output
 
-	cacheDir *cache.Dir    // nil if there is no usable one
-	conf     *config       // nil until it is asked for
-	shell    *shellSession // nil until it is asked for
-	unharden func()        // set by enterBaseline
+	cacheDir *cache.Dir     // nil if there is no usable one
+	conf     *config        // nil until it is asked for
+	shell    *shellSession  // nil until it is asked for
+	unharden func()         // set by enterBaseline
+	asker    resolver.Asker // nil but in `ambit login`
 }
 
 // run does what the arguments say and returns the exit status: 0, 1 for an error

@@ -15,6 +15,7 @@ import (
 
 	"ambit/hook"
 	"ambit/resolver/cache"
+	"ambit/resolver/oidc"
 	"ambit/resolver/safefile"
 )
 
@@ -25,6 +26,9 @@ type config struct {
 	stores   []string      // absolute; nil: not said
 	settings hook.Settings
 	deliver  delivery
+
+	logins     map[string]oidc.Login // by name
+	mfaCommand []string              // nil: not said
 }
 
 // The bounds of hook.timeout: below, not even the local work is sure to be done;
@@ -73,7 +77,7 @@ func (a *ambit) readConfig() *config {
 		p.parse(b)
 	}
 	if len(p.faults) > 0 {
-		c.stores, c.settings = nil, hook.Settings{Failure: p.faults}
+		*c = config{file: c.file, settings: hook.Settings{Failure: p.faults}}
 	}
 	if _, stale := hook.LoadSettings(a.cacheDir, a.places, a.uid); stale && info != nil {
 		// Without a cache a prompt asks again, and this is read again.
@@ -147,13 +151,9 @@ func (p *configParser) parse(b []byte) {
 				},
 			})
 		},
-		"deliver": p.readDeliver,
-		"logins":  p.logins,
-		"mfaCommand": func(n *yaml.Node) {
-			if len(p.texts(n, "mfaCommand")) == 0 {
-				p.fail(n, "mfaCommand is empty", "list the program and its arguments")
-			}
-		},
+		"deliver":    p.readDeliver,
+		"logins":     p.readLogins,
+		"mfaCommand": p.readMFACommand,
 	})
 }
 
@@ -335,17 +335,4 @@ func canonical(dirs []string) []string {
 		}
 	}
 	return dirs
-}
-
-// logins are read by `ambit login`; here only their form is checked.
-func (p *configParser) logins(n *yaml.Node) {
-	if n.Kind != yaml.MappingNode {
-		p.mismatch(n, "logins", "an object of logins by name")
-		return
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i+1].Kind != yaml.MappingNode {
-			p.mismatch(n.Content[i+1], fmt.Sprintf("the login %q", n.Content[i].Value), "an object")
-		}
-	}
 }

@@ -63,7 +63,7 @@ func (a *ambit) options(base hook.Environ, patience resolver.Patience, fresh boo
 	opt := resolver.Options{
 		Providers: map[string]*resolver.Provider{}, Env: resolver.NewBaseline(base.List()),
 		Now: a.now, Patience: patience, Fresh: fresh, Consent: map[string]bool{}, Cache: a.cacheDir, Digest: digest,
-		Identities: a.identities(),
+		Identities: a.identities(), Asker: a.asker,
 	}
 	for _, p := range a.providers() {
 		opt.Providers[p.Name] = files.noting(p)

@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"ambit/resolver"
 	"ambit/resolver/safefile"
@@ -122,45 +120,27 @@ func (a *ambit) written(s *source, value string, encrypt, text bool) (w resolver
 
 // readValue reads a value from stdin, or asks for it on the terminal.
 func (a *ambit) readValue(ctx context.Context, path string, fromStdin bool) (string, error) {
+	if !fromStdin {
+		text, err := askUnseen(ctx, fmt.Sprintf("value of %s (it is not shown): ", path))
+		if errors.Is(err, errNoTerminal) {
+			return "", usageError{"there is no value, and no terminal to ask on", "write - to read the value from stdin"}
+		}
+		return text, err
+	}
 	type answer struct {
 		text []byte
 		err  error
 	}
 	got := make(chan answer, 1)
-	restore := func() {}
-	if fromStdin {
-		go func() {
-			b, err := io.ReadAll(io.LimitReader(a.stdin, safefile.MaxSize+1))
-			got <- answer{b, err}
-		}()
-	} else {
-		tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
-		if err != nil {
-			return "", usageError{"there is no value, and no terminal to ask on", "write - to read the value from stdin"}
-		}
-		defer tty.Close()
-		// Before the question: what is typed at once must not be shown either.
-		state, err := term.MakeRaw(int(tty.Fd()))
-		if err != nil {
-			return "", fmt.Errorf("cannot ask on the terminal: %w", err)
-		}
-		restore = func() { _ = term.Restore(int(tty.Fd()), state) }
-		go func() {
-			text, err := term.NewTerminal(tty, "").ReadPassword(fmt.Sprintf("value of %s (it is not shown): ", printableWhole(path)))
-			if errors.Is(err, io.EOF) {
-				err = errInterrupted // Ctrl-C and Ctrl-D are bytes now
-			}
-			got <- answer{[]byte(text + "\n"), err}
-		}()
-	}
-	defer restore()
+	go func() {
+		b, err := io.ReadAll(io.LimitReader(a.stdin, safefile.MaxSize+1))
+		got <- answer{b, err}
+	}()
 	select {
 	case <-ctx.Done():
 		return "", context.Cause(ctx)
 	case in := <-got:
 		switch {
-		case errors.Is(in.err, errInterrupted):
-			return "", in.err
 		case in.err != nil:
 			return "", fmt.Errorf("cannot read the value: %s", reason(in.err))
 		case len(in.text) > safefile.MaxSize:

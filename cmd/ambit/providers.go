@@ -14,7 +14,7 @@ import (
 // providers are the ones that every definition can open.
 func (a *ambit) providers() []*resolver.Provider {
 	return []*resolver.Provider{
-		aws.New(aws.Options{Cache: a.cacheDir, RunCommand: exec.Run}),
+		aws.New(aws.Options{Cache: a.cacheDir, RunCommand: exec.Run, LoginToken: a.keeper().Token}),
 		aws.Secrets(),
 		aws.Parameters(),
 		exec.Command(),
