@@ -92,7 +92,7 @@ func (f *dotenvFile) parse(b []byte) (bad *fault) {
 	}
 	for _, a := range f.assignments {
 		if Forbidden(a.name) {
-			return &fault{line: a.line, col: a.col, summary: fmt.Sprintf("the variable %q cannot be set", a.name)}
+			return &fault{line: a.line, col: a.col, summary: fmt.Sprintf("the variable %q cannot be set", a.name), hint: forbiddenHint}
 		}
 	}
 	return nil

@@ -20,6 +20,8 @@ func ValidName(name string) bool {
 // name, what ambit finds itself by, and what a shell runs, rewrites or refuses.
 func Forbidden(name string) bool { return !ValidName(name) || never.has(name) }
 
+const forbiddenHint = "the shell, or ambit itself, depends on it: choose another name"
+
 // NeedsConsent says whether a file of a repository may set or unset the
 // variable only if the user has agreed to that name.
 func NeedsConsent(name string) bool {

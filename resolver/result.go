@@ -230,7 +230,7 @@ func (ev *evaluator) checkName(x export) bool {
 	case !ValidName(x.name):
 		ev.report(x.env, x.pos, fmt.Sprintf("invalid variable name %q", x.name), "a name has letters, digits and _, and no digit first")
 	case Forbidden(x.name):
-		ev.report(x.env, x.pos, fmt.Sprintf("the variable %q cannot be set", x.name), "")
+		ev.report(x.env, x.pos, fmt.Sprintf("the variable %q cannot be set", x.name), forbiddenHint)
 	case x.data && NeedsConsent(x.name):
 		ev.report(x.env, x.pos, fmt.Sprintf("a provider cannot choose the variable %q", x.name), "name it in a file")
 	case ev.mode == modeEvaluate && x.env.store == "" && NeedsConsent(x.name) && !ev.opt.Consent[x.name]:
