@@ -37,7 +37,9 @@ func runReload(ctx context.Context, a *ambit) error {
 		return err
 	}
 	t, err := a.nearest(a.dir)
-	if err != nil {
+	if hintOf(err) != "" {
+		return withHint(err, "go to a directory that has one")
+	} else if err != nil {
 		return err
 	}
 	record, contents, err := a.allowed(ctx, t)
