@@ -20,7 +20,9 @@ func (ev *evaluator) callShape(e *expr) shape {
 	case secretName:
 		return ev.secretShape(e)
 	case finalName:
-		return *ev.resolve(ev.cell(e.call.arg))
+		sh := *ev.resolve(ev.cell(e.call.arg))
+		sh.final = e.call.arg
+		return sh
 	}
 	args := make([]Value, len(e.call.args))
 	out := Value{Pos: e.pos()}

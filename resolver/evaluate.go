@@ -126,6 +126,7 @@ type shape struct {
 	row   int     // of references, one after the other, that lead here
 
 	schema *Schema // of an unknown value, if its provider says
+	final  *expr   // the argument of the fn::final that it is
 }
 
 func (s *shape) pos() Position { return s.value.Pos }
@@ -927,6 +928,14 @@ const mergedCost = 1 << 10
 const maxForced = 4 * maxNesting
 
 func (ev *evaluator) forceShape(e *expr, sh *shape) (Value, bool) {
+	v, ok := ev.forceParts(e, sh)
+	if ok && sh.final != nil && !v.Secret && !v.Unknown {
+		v.Secret = v.hasSecret() // as of what every builtin computes
+	}
+	return v, ok
+}
+
+func (ev *evaluator) forceParts(e *expr, sh *shape) (Value, bool) {
 	switch sh.kind {
 	case shapePending:
 		return Value{}, false
@@ -1012,6 +1021,10 @@ func (ev *evaluator) secretAsAWhole(o *object) bool {
 		switch sh := ev.resolveSource(l.source); sh.kind {
 		case shapeAbsent:
 		case shapeObject:
+			if sh.final != nil {
+				v, _ := ev.force(ev.cell(sh.final)) // its parts are known by now
+				return v.hasSecret()
+			}
 			return ev.secretAsAWhole(sh.obj)
 		default:
 			return sh.value.Secret

@@ -558,7 +558,7 @@ func validate(ev *evaluator, e *expr, args []Value) (Value, bool) {
 	schema := e.call.schema
 	if len(args) > 1 {
 		if schema = ev.computedSchema(e.call.args[1], args[1]); schema == nil {
-			return args[0], true
+			return checked(args[0]), true
 		}
 	}
 	left := maxSchemaSteps
@@ -569,5 +569,12 @@ func validate(ev *evaluator, e *expr, args []Value) (Value, bool) {
 	for _, m := range misfits {
 		ev.report(e.env, placeOf(e.call.arg, m.path, m.key), m.summary, m.hint)
 	}
-	return args[0], len(misfits) == 0
+	return checked(args[0]), len(misfits) == 0
+}
+
+// checked is the value of a fn::validate: as of what every builtin computes, a secret
+// in it makes it secret.
+func checked(v Value) Value {
+	v.Secret = v.hasSecret()
+	return v
 }

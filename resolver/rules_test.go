@@ -98,7 +98,7 @@ a final value holds, with a warning, also against dotenv and unset: builtin_fina
 a login replaces another login and merges with written keys: merge_logins merge_login_extra
 
 SECRET, UNKNOWN, ORDER
-secretness follows references and what is computed: secret_plaintext secret_spreads secret_object_merged resolver.TestRedaction
+secretness follows references and what is computed: secret_plaintext secret_spreads secret_object_merged secret_builtin_whole resolver.TestRedaction
 unknown spreads: unknown_spreads check_clean
 check reports paths that an output schema rules out: open_output_path check_everything
 only what is needed is computed and opened: open_unneeded merge_lazy environments_unneeded resolver.TestLazinessChangesNothing
