@@ -26,6 +26,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awscredentials "github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -142,12 +143,17 @@ func TestFaults(t *testing.T) {
 	seen := new(faultTable)
 	t.Run("each", func(t *testing.T) {
 		for i, f := range faults {
-			t.Run(f.name, func(t *testing.T) {
-				t.Parallel()
-				sh := shells[i%len(shells)]
-				need(t, string(sh))
-				(&faultStory{fault: f, t: t, table: seen}).play(sh)
-			})
+			in := shells[i%len(shells):][:1]
+			if f.name == "refused port" {
+				in = shells // STS is stopped and started again
+			}
+			for _, sh := range in {
+				t.Run(f.name+"/"+string(sh), func(t *testing.T) {
+					t.Parallel()
+					need(t, string(sh))
+					(&faultStory{fault: f, t: t, table: seen}).play(sh)
+				})
+			}
 		}
 	})
 	t.Log(seen)
@@ -406,6 +412,10 @@ func accepted(t testing.TB, server *awstest.Server, env map[string]string, tm *t
 	// The fault is between ambit and AWS; the question whether AWS knows the keys is not.
 	must(t, server.Update(func(k *awstest.Knobs) { k.Outage, k.Trickle, k.Slow, k.Next = awstest.Up, false, 0, awstest.Next{} }))
 	client := sts.New(sts.Options{Region: "eu-central-1", BaseEndpoint: &server.URL,
+		// A wrong clock is corrected by a second attempt, for which there is no wait.
+		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
+			o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
+		}),
 		Credentials: awscredentials.NewStaticCredentialsProvider(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env["AWS_SESSION_TOKEN"])})
 	out, err := client.GetCallerIdentity(context.Background(), nil)
 	must(t, server.Update(func(k *awstest.Knobs) {
@@ -572,15 +582,20 @@ func (h *house) soften() {
 	}, 0)
 }
 
-// unlocked wants no lock to be held.
+// unlocked wants no lock to be held, or not for long: a process that was started by
+// one that was killed holds its locks until it becomes another program.
 func (h *house) unlocked() {
 	h.t.Helper()
 	d := h.kept()
 	for _, name := range h.files("locks") {
-		if unlock, held := d.TryLock(strings.TrimSuffix(name, ".lock")); held {
-			unlock()
-		} else {
-			h.t.Errorf("the lock %s is held", name)
+		for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			if unlock, held := d.TryLock(strings.TrimSuffix(name, ".lock")); held {
+				unlock()
+				break
+			}
+			if time.Now().After(deadline) {
+				h.t.Fatalf("the lock %s is held", name)
+			}
 		}
 	}
 }
