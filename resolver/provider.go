@@ -41,7 +41,7 @@ type Call struct {
 	Env      *Baseline
 	Now      func() time.Time
 	Patience Patience
-	Fresh    bool // serve nothing opened before: `ambit reload`
+	Fresh    bool  // serve nothing opened before: `ambit reload`
 	Asker    Asker // nil: nobody may be asked
 }
 

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -159,7 +160,7 @@ func TestLoginInTwoTerminals(t *testing.T) {
 	first.typeLine("ambit login")
 	first.expect("in the browser")
 	second.typeLine("ambit login")
-	second.expect("ambit: waiting for the login in another terminal …")
+	second.expect("ambit: waiting for the login in another terminal")
 	for _, tm := range []*terminal{first, second} {
 		if out, status := tm.prompted(); status != 0 || !strings.Contains(out, "ambit: shop/dev loaded (+6)") {
 			t.Errorf("status %d, %q", status, out)
@@ -386,6 +387,75 @@ func TestLoginSSO(t *testing.T) {
 	}
 	out, status := tm.run("ambit logout https://example.awsapps.com/start")
 	if status != 0 || !strings.Contains(out, "ambit: logged out of the SSO session of https://example.awsapps.com/start") || !strings.Contains(out, "ambit: shop/dev unloaded") {
+		t.Errorf("status %d, %q", status, out)
+	}
+}
+
+// A login that means another provider or client by now is another login.
+func TestLoginEdited(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	_, p := h.office()
+	tm := h.open("bash")
+	tm.cd("home/shop", notLoggedIn, hintLogin)
+	if _, status := tm.run("ambit login"); status != 0 {
+		t.Fatal(tm.transcript())
+	}
+	h.write("home/.config/ambit/config.yaml", fmt.Sprintf("logins:\n  work: { issuer: %q, clientId: another }\n", p.URL))
+	tm.want("true", "ambit: shop/dev unloaded", notLoggedIn, hintLogin)
+	h.write("home/.config/ambit/config.yaml", fmt.Sprintf("logins:\n  work: { issuer: %q, clientId: ambit }\n", p.URL))
+	tm.want("true", "ambit: shop/dev loaded (+6) · credentials for 59m")
+	h.write("home/.config/ambit/config.yaml", "logins: {}\n")
+	tm.want("true", "ambit: shop/dev unloaded", `ambit: error: …there is no login "work" in …`, "ambit: hint: add logins: {work: {issuer: URL, clientId: ID}} to your config.yaml")
+	if h.tabs() != 1 {
+		t.Errorf("%d tabs", h.tabs())
+	}
+}
+
+// A keyring that never answers holds up no login and no prompt.
+func TestLoginWithMuteKeyring(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	_, p := h.office()
+	path := h.path("bus")
+	bus, err := net.Listen("unix", path)
+	must(t, err)
+	t.Cleanup(func() { _ = bus.Close() })
+	asked := make(chan struct{}, 100)
+	go func() {
+		for {
+			conn, err := bus.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close() // until then it says nothing
+			asked <- struct{}{}
+		}
+	}()
+	h.env["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=" + path
+	tm := h.open("bash")
+	tm.cd("home/shop", notLoggedIn, hintLogin)
+	if len(asked) != 0 {
+		t.Error("a prompt asked the keyring")
+	}
+	out, status := tm.run("ambit login")
+	if status != 0 || strings.Count(out, "warning") != 1 || !strings.Contains(out, "no keyring") || !strings.Contains(out, "ambit: shop/dev loaded (+6)") {
+		t.Errorf("status %d, %q", status, out)
+	}
+	if len(asked) == 0 {
+		t.Error("nobody asked the keyring")
+	}
+	must(t, os.RemoveAll(h.path("home/.cache/ambit/opens")))
+	must(t, os.RemoveAll(h.path("home/.cache/ambit/entries")))
+	start := time.Now()
+	h.open("bash").cd("home/shop", "ambit: shop/dev loaded (+6) · credentials for 59m")
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if n := p.Calls(t)["grant refresh_token"]; n != 1 {
+		t.Errorf("%d renewals", n)
+	}
+	if out, status := tm.run("ambit logout work"); status != 0 || !strings.Contains(out, "ambit: logged out of work") {
 		t.Errorf("status %d, %q", status, out)
 	}
 }

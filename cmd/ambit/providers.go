@@ -13,8 +13,9 @@ import (
 
 // providers are the ones that every definition can open.
 func (a *ambit) providers() []*resolver.Provider {
+	logins := a.keeper()
 	return []*resolver.Provider{
-		aws.New(aws.Options{Cache: a.cacheDir, RunCommand: exec.Run, LoginToken: a.keeper().Token}),
+		aws.New(aws.Options{Cache: a.cacheDir, RunCommand: exec.Run, LoginToken: logins.Token, LoginKey: logins.Key}),
 		aws.Secrets(),
 		aws.Parameters(),
 		exec.Command(),

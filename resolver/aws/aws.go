@@ -1,13 +1,19 @@
 // Package aws opens AWS credentials and what they give access to. [New] makes the
 // provider aws-login, [Secrets] and [Parameters] make aws-secrets and
-// aws-parameter-store; [WhoAmI] asks AWS whom a set of keys speaks for. It is the
-// only importer of the AWS SDK.
+// aws-parameter-store; [WhoAmI] asks AWS whom a set of keys speaks for, [SigninURL]
+// opens the console for them, [Logout] ends logins. It is the only importer of the
+// AWS SDK.
 //
 // A login is a chain of steps: a role that is assumed with the keys of a
 // profile, which is itself a role. Each step is kept in the cache under a hash
 // of what was asked (never a name), is fetched by one process at a time, serves
 // until its hard end and is renewed from its soft one. What AWS refuses or does
 // not answer is remembered there too.
+//
+// What needs a person, which is a login to IAM Identity Center, an MFA code or a
+// login in the user's settings, is an error of [resolver.KindLogin], unless the
+// call has an asker: then the person is asked, once for all who need the same, and
+// no prompt waits meanwhile.
 //
 // Endpoints, proxies, CA bundles and configuration files come from the
 // environment before loading and the user's own files, never from a value. The
@@ -43,6 +49,10 @@ type Options struct {
 	// [*resolver.OpenError] of [resolver.KindDefinition] says that there is no such
 	// login. Nil: there are none.
 	LoginToken func(ctx context.Context, name string, asker resolver.Asker, patience resolver.Patience) ([]byte, error)
+
+	// LoginKey says what a login of LoginToken is: another text once its provider or
+	// client has changed, so that what another one gave does not serve. Nil: its name.
+	LoginKey func(name string) string
 }
 
 // New returns the provider aws-login.

@@ -126,8 +126,12 @@ func (o *opening) loginToken(name string, path []string, absent func(error) erro
 		}
 		return b, err
 	}
+	key := name
+	if o.LoginKey != nil {
+		key = o.LoginKey(name)
+	}
 	return tokenSource{
-		question: map[string]any{"login": name}, name: fmt.Sprintf("login %q", name), path: path, made: loginOf(loginOIDC, name),
+		question: map[string]any{"login": key}, name: fmt.Sprintf("login %q", name), path: path, made: loginOf(loginOIDC, name),
 		read: func(ctx context.Context) ([]byte, error) { return get(ctx, nil, o.call.Patience) },
 		login: func(ctx context.Context) error {
 			_, err := get(ctx, o.call.Asker, o.call.Patience)

@@ -101,6 +101,15 @@ type UnknownLoginError struct{ Name string }
 
 func (e *UnknownLoginError) Error() string { return fmt.Sprintf("there is no login %q", e.Name) }
 
+// Key says what a login is: another text once its issuer, client or scopes have
+// changed. Of one that is not configured it is the name.
+func (k *Keeper) Key(name string) string {
+	if l, ok := k.Logins[name]; ok {
+		return l.key()
+	}
+	return name
+}
+
 // named is a login with its name.
 type named struct {
 	Login
@@ -212,7 +221,7 @@ func (k *Keeper) lock(ctx context.Context, l named, waiting func()) (unlock cach
 func (k *Keeper) logIn(ctx context.Context, l named, asker resolver.Asker) (*idToken, error) {
 	wait, cancel := context.WithTimeout(ctx, loginTime+renewTime)
 	defer cancel()
-	unlock, theirs, err := k.lock(wait, l, func() { asker.Say("waiting for the login in another terminal …") })
+	unlock, theirs, err := k.lock(wait, l, func() { asker.Say("waiting for the login in another terminal") })
 	if err != nil || unlock == nil {
 		return theirs, err
 	}
