@@ -163,10 +163,13 @@ func (p *Program) logins() (out []string) {
 }
 
 // Names are the environments of stores that a definition stands for: itself, or
-// those that its key `environment` lists.
-func (p *Program) Names() []string {
+// those that its key `environment` lists, after those of the files it inherits.
+func (p *Program) Names() (out []string) {
 	if p.root.named {
 		return []string{p.root.name}
 	}
-	return p.root.doc.environment
+	for env := p.root; env != nil; env = env.inherited {
+		out = append(slices.Clone(env.doc.environment), out...)
+	}
+	return out
 }

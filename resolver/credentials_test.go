@@ -100,13 +100,14 @@ func TestCredentials(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	m := memory{"/p/.envrc.yaml": "environment: [a/b, c]\n", "/q/.envrc.yaml": "values: {}\n", "/store/a/b.yaml": "values: {}\n", "/store/c.yaml": "values: {}\n"}
+	m := memory{"/p/.envrc.yaml": "environment: [a/b, c]\n", "/q/.envrc.yaml": "values: {}\n", "/p/r/.envrc.yaml": "inherit: true\nenvironment: d\n", "/store/d.yaml": "values: {}\n", "/store/a/b.yaml": "values: {}\n", "/store/c.yaml": "values: {}\n"}
 	for _, c := range []struct {
 		root resolver.Root
 		want []string
 	}{
 		{resolver.Root{File: "/p/.envrc.yaml"}, []string{"a/b", "c"}},
 		{resolver.Root{File: "/q/.envrc.yaml"}, nil},
+		{resolver.Root{File: "/p/r/.envrc.yaml"}, []string{"a/b", "c", "d"}},
 		{resolver.Root{Name: "a/b"}, []string{"a/b"}},
 	} {
 		p, diags := resolver.Load(context.Background(), m, c.root, resolver.LoadOptions{})
