@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"ambit/hook"
 	"ambit/resolver"
+	"ambit/resolver/cache"
 )
 
 // processVar lists what `ambit credential-process` was asked for on the way here,
@@ -65,7 +67,12 @@ command instead of keys; nothing else has to be set up.`,
 			if printConfig {
 				return runPrintConfig(ctx, a, args[0], path, minTTL)
 			}
-			return runCredentialProcess(ctx, a, args[0], path, minTTL)
+			err := runCredentialProcess(ctx, a, args[0], path, minTTL)
+			var many broken
+			if errors.As(err, &many) {
+				return firstOf(many)
+			}
+			return err
 		},
 	}
 	cmd.Flags().DurationVar(&minTTL, "min-ttl", 0, "credentials that serve for at least `DURATION`, or an error")
@@ -118,25 +125,30 @@ func runCredentialProcess(ctx context.Context, a *ambit, arg, path string, minTT
 // processChain is processVar with one more question, or an error if that is asked
 // for already: the answer would never come.
 func (a *ambit) processChain(t target, path string) (string, error) {
-	asked := t.root.Name
-	if asked == "" {
-		asked = t.root.File
-	}
-	name := asked
-	if path != "" {
-		asked += " " + path
-	}
+	asked := askedFor(t, path)
 	var chain []string
 	err := error(nil)
 	if before := a.environ[processVar]; before != "" {
 		err = json.Unmarshal([]byte(before), &chain)
 	}
 	if err != nil || slices.Contains(chain, asked) {
-		return "", withHint(fmt.Errorf("the credentials of %s come from a profile whose credential_process asks for them again", a.short(name)),
+		return "", withHint(fmt.Errorf("the credentials of %s come from a profile whose credential_process asks for them again", a.short(asked)),
 			"let its login start from another profile")
 	}
 	b, err := json.Marshal(append(chain, asked))
 	return string(b), err
+}
+
+// askedFor names a question: whose credentials, and which.
+func askedFor(t target, path string) string {
+	asked := t.root.Name
+	if asked == "" {
+		asked = t.root.File
+	}
+	if path != "" {
+		asked += " " + path
+	}
+	return asked
 }
 
 // enterProcessBaseline restores the environment from before loading: programs start
@@ -180,7 +192,7 @@ func (a *ambit) credentials(ctx context.Context, d *definition, path string, bas
 			return nil, err
 		}
 		if c == nil {
-			return nil, firstOf(diags)
+			return nil, firstOf(messages(diags))
 		}
 		return c, nil
 	}
@@ -189,7 +201,15 @@ func (a *ambit) credentials(ctx context.Context, d *definition, path string, bas
 	}
 	c, err := ask(false)
 	if err == nil && short(c) {
-		c, err = ask(true)
+		// Many programs may want more at once: one fetches it.
+		unlock, busy := a.cacheDir.Lock(ctx, fmt.Sprintf("%x", sha256.Sum256([]byte("min-ttl\n"+askedFor(d.target, path)))), func() bool {
+			c, err = ask(false)
+			return err != nil || !short(c)
+		})
+		if busy == nil && unlock != nil {
+			defer unlock()
+			c, err = ask(true)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -204,10 +224,10 @@ func (a *ambit) credentials(ctx context.Context, d *definition, path string, bas
 	return c, nil
 }
 
-// firstOf is the first error of diagnostics, with its hint.
-func firstOf(diags []resolver.Diagnostic) error {
+// firstOf is the first of several messages, with its hint.
+func firstOf(messages []cache.Message) error {
 	var out broken
-	for _, m := range messages(diags) {
+	for _, m := range messages {
 		if m.Level != "hint" && len(out) > 0 {
 			break
 		}
@@ -224,12 +244,12 @@ func runPrintConfig(ctx context.Context, a *ambit, arg, path string, minTTL time
 		return err
 	}
 	if d.program == nil || resolver.HasErrors(d.diags) {
-		return firstOf(d.diags)
+		return firstOf(messages(d.diags))
 	}
 	opt, _ := a.options(base, resolver.Person, false, d.consent)
 	if path != "" {
 		if _, diags := d.program.Inspect(ctx, opt, path, false); resolver.HasErrors(diags) {
-			return firstOf(diags)
+			return firstOf(messages(diags))
 		}
 	}
 	program, err := a.programPath(base)

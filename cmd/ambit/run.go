@@ -120,7 +120,7 @@ func (a *ambit) runEnvironment(ctx context.Context, arg string, base hook.Enviro
 	}
 	a.deliverByProfile(ctx, ev, base)
 	if ev.result == nil {
-		return nil, "", firstOf(ev.diags)
+		return nil, "", firstOf(messages(ev.diags))
 	}
 	if len(ev.result.Files) > 0 {
 		set = cache.NewFileSet(os.Getpid())
