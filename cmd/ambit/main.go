@@ -7,6 +7,8 @@
 package main
 
 import (
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -15,7 +17,11 @@ import (
 	"ambit/hook"
 )
 
-func main() { os.Exit(run(gather(time.Now))) }
+func main() {
+	// net/http logs what a server says unasked, byte for byte.
+	log.SetOutput(io.Discard)
+	os.Exit(run(gather(time.Now)))
+}
 
 // gather takes what the process was started with.
 func gather(now func() time.Time) process {
