@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"ambit/resolver/cache"
 )
 
 func cacheCommand(a *ambit) *cobra.Command {
@@ -35,10 +37,11 @@ credentials that were handed out: they live until they expire.`,
 }
 
 func runCacheClear(a *ambit) error {
-	if a.cacheDir == nil {
-		return fmt.Errorf("there is no usable cache directory at %q", a.places.Cache)
+	dir, err := cache.Open(a.places.Cache, a.uid)
+	if err != nil {
+		return withHint(err, "see that there is room, and that the directory is yours alone (mode 0700)")
 	}
-	if err := a.cacheDir.Clear(a.now()); err != nil {
+	if err := dir.Clear(a.now()); err != nil {
 		return fmt.Errorf("cannot clear the cache: %w", err)
 	}
 	a.say(plain("cache cleared"))
