@@ -151,6 +151,7 @@ type object struct {
 	expanded bool
 	entries  []entry // once expanded: all the properties, sorted by name
 	below    *shape  // once expanded: what stands under the objects, if it is unknown
+	identity string  // once asked for and known
 }
 
 // entry is a property of an object all of whose layers are known.
@@ -880,13 +881,18 @@ func (ev *evaluator) identity(sh *shape) string {
 	if sh.kind == shapeList {
 		return fmt.Sprintf("%p", sh.list)
 	}
+	if sh.obj.identity != "" {
+		return sh.obj.identity
+	}
 	var parts []string
+	known := true
+	seen := map[any]bool{}
 	add := func(part any) {
-		if id := fmt.Sprintf("%p", part); !slices.Contains(parts, id) {
+		if id := fmt.Sprintf("%p", part); !seen[id] {
+			seen[id] = true
 			parts = append(parts, id)
 		}
 	}
-	seen := map[*object]bool{}
 	var walk func(o *object)
 	walk = func(o *object) {
 		if seen[o] {
@@ -909,6 +915,7 @@ func (ev *evaluator) identity(sh *shape) string {
 			case shapeObject:
 				walk(sh.obj)
 			case shapePending:
+				known = false
 				add(l.root())
 			case shapeAbsent:
 			default:
@@ -917,7 +924,11 @@ func (ev *evaluator) identity(sh *shape) string {
 		}
 	}
 	walk(sh.obj)
-	return strings.Join(parts, " ")
+	id := strings.Join(parts, " ")
+	if known {
+		sh.obj.identity = id
+	}
+	return id
 }
 
 // mergedCost is what an object counts that is laid over another or under one and is
