@@ -5,8 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"ambit/resolver"
 )
@@ -52,3 +54,33 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+// FuzzSSOFile: what is read as a token is written as the same token, and what
+// else stood in the file stays.
+func FuzzSSOFile(f *testing.F) {
+	f.Add([]byte(`{"accessToken":"a","expiresAt":"2030-01-02T03:04:05Z","refreshToken":"r","clientId":"c","clientSecret":"s","registrationExpiresAt":"2030-01-02T03:04:05UTC","x":{"y":[1,null]}}`))
+	f.Add([]byte(`{"accessToken":"\u2028<&>","startUrl":"https://x","region":"eu-west-1"}`))
+	f.Add([]byte(`{"accessToken":1,"refreshToken":"r"}`))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		before := parseSSOToken(b)
+		if before == nil {
+			return
+		}
+		path := filepath.Join(dir, "token.json")
+		if err := before.write(path); err != nil {
+			return // an instant that cannot be written
+		}
+		after := readSSOToken(path)
+		if after == nil || !after.same(before) || !after.expires.Equal(before.expires.Truncate(time.Second)) && before.expires.Year() < 9999 || after.startURL != before.startURL {
+			t.Fatalf("%q became something else", b)
+		}
+		for name := range before.fields {
+			if _, kept := after.fields[name]; !kept && !known[name] {
+				t.Fatalf("%q: %q is lost", b, name)
+			}
+		}
+	})
+}
+
+var known = map[string]bool{"startUrl": true, "region": true, "accessToken": true, "expiresAt": true, "refreshToken": true, "clientId": true, "clientSecret": true, "registrationExpiresAt": true}

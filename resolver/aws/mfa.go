@@ -32,7 +32,7 @@ func (o *opening) mfaStep(serial string, base *step, duration time.Duration, p p
 		key: keyOf(map[string]any{
 			"kind": "mfa", "serial": serial, "seconds": int64(duration / time.Second), "base": base.key, "endpoint": p.endpoint,
 		}),
-		source: "MFA session from " + base.source, kept: true, made: loginOf(loginMFA, serial),
+		source: "MFA session from " + base.source, kept: true, asked: true, made: loginOf(loginMFA, serial),
 		fetch: func(context.Context, *keys) (keys, time.Duration, error) {
 			if given == nil || o.revoked[given.id] {
 				return keys{}, 0, &resolver.OpenError{Kind: resolver.KindLogin, Path: path,

@@ -68,6 +68,16 @@ func TestOneCodeForAllRoles(t *testing.T) {
 	}
 }
 
+// TestReloadAsksNobody: what a person gave stays, what comes of it is made anew.
+func TestReloadAsksNobody(t *testing.T) {
+	w, p := newMFAWorld(t)
+	before := w.mustOpen(withMFA(nil), loggingIn(p))
+	o := w.mustOpen(withMFA(nil), call{patience: resolver.Person, fresh: true})
+	if id(o) == id(before) || len(o.Notices) != 0 || w.calls("GetSessionToken") != 1 || w.calls("AssumeRole") != 2 {
+		t.Errorf("said %q, %+v", o.Notices, w.server.Calls())
+	}
+}
+
 func TestMFASessionIsRenewedByLogin(t *testing.T) {
 	w, p := newMFAWorld(t)
 	in := obj{"session": obj{"mfaSerial": awstest.MFASerial}}

@@ -20,6 +20,7 @@ type step struct {
 	role   bool   // the keys will be a role's
 	kept   bool   // goes through the cache
 	lent   bool   // another open keeps the keys, under key
+	asked  bool   // fetch gives only what a person was asked for
 
 	// made is the login of a person that the keys come from, "" if there is
 	// none: see loginOf.
@@ -97,7 +98,8 @@ func (o *opening) obtain(ctx context.Context, s *step) (kept, error) {
 	}
 	now := o.call.Now()
 	seen := o.look(s, now)
-	if !o.call.Fresh {
+	fresh := o.call.Fresh && !s.asked // a reload asks AWS, and no person
+	if !fresh {
 		if seen.alive != nil && (now.Unix() < seen.alive.refreshAt || o.call.Patience == resolver.AtPrompt) {
 			return *seen.alive, nil
 		}
@@ -117,11 +119,11 @@ func (o *opening) obtain(ctx context.Context, s *step) (kept, error) {
 		if theirs.raw == nil || seen.raw != nil && sameOpened(theirs.raw, seen.raw) {
 			return false
 		}
-		fresh := theirs.alive != nil && (seen.raw == nil || theirs.raw.Acquired > seen.raw.Acquired || !theirs.last.same(seen.last))
-		return fresh || theirs.failure != nil && !resolver.AtPrompt.Due(theirs.failure, now)
+		newer := theirs.alive != nil && (seen.raw == nil || theirs.raw.Acquired > seen.raw.Acquired || !theirs.last.same(seen.last))
+		return newer || theirs.failure != nil && !resolver.AtPrompt.Due(theirs.failure, now)
 	}
 	var unlock cache.Unlock
-	if seen.alive != nil && !o.call.Fresh {
+	if seen.alive != nil && !fresh {
 		var held bool
 		if unlock, held = o.Cache.TryLock(s.key); !held {
 			return *seen.alive, nil // busy: it will be there at the next prompt
@@ -153,7 +155,7 @@ func (o *opening) obtain(ctx context.Context, s *step) (kept, error) {
 	defer unlock()
 
 	before := theirs.last
-	if o.call.Fresh {
+	if fresh {
 		before = nil // a role may grant more by now
 	}
 	k, skew, err := s.fetch(ctx, before)

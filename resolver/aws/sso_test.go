@@ -588,3 +588,18 @@ func TestRedirectOfAnSSOLoginIsRegistered(t *testing.T) {
 	}
 	nobodyListens(t, got.Get("redirect_uri"))
 }
+
+// TestAuthorizeURL: without an endpoint of the user's own.
+func TestAuthorizeURL(t *testing.T) {
+	for region, want := range map[string]string{
+		"eu-west-1":     "https://oidc.eu-west-1.amazonaws.com/authorize?",
+		"cn-north-1":    "https://oidc.cn-north-1.amazonaws.com.cn/authorize?",
+		"us-gov-west-1": "https://oidc.us-gov-west-1.amazonaws.com/authorize?",
+	} {
+		l := &ssoLogin{session: &ssoSession{}, at: place{region: region}}
+		got, err := l.authorizeURL(context.Background(), "http://127.0.0.1:1"+callbackPath, "state", "verifier")
+		if err != nil || !strings.HasPrefix(got, want) || !strings.Contains(got, "redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2Foauth%2Fcallback") {
+			t.Errorf("%s: %s, %v", region, got, err)
+		}
+	}
+}

@@ -65,8 +65,12 @@ func (o *opening) renewSSO(ctx context.Context, s *ssoSession, t *ssoToken) (*ss
 		return nil, err
 	}
 	grant, refresh, id, key := "refresh_token", t.refresh.Reveal(), t.clientID.Reveal(), t.clientSecret.Reveal()
-	client := o.newHTTPClient(s.profile)
-	out, err := newSSOOIDC(issuer, o.limits.once(), client).CreateToken(ctx, &ssooidc.CreateTokenInput{
+	// An answer that comes too late is lost, and with it the session: this call may
+	// take all the time there is.
+	l := o.limits.once()
+	l.call = l.total
+	client := &httpClient{limits: l, bundle: bundle(o.call.Env, s.profile)}
+	out, err := newSSOOIDC(issuer, l, client).CreateToken(ctx, &ssooidc.CreateTokenInput{
 		ClientId: &id, ClientSecret: &key, GrantType: &grant, RefreshToken: &refresh,
 	})
 	if err == nil {
