@@ -14,9 +14,7 @@ import (
 const waitRefused = 300
 
 // FailureOf is what is remembered of a failed open, or nil: what a definition says
-// wrong is tried again once it was edited. Before is the failure that is
-// remembered already, or nil. What the network did is tried again after 30 s,
-// doubling to 5 min, what somebody refused after 5 min.
+// wrong is tried again once it was edited. Before is as for [NewFailure].
 func FailureOf(err error, before *cache.Failure, now time.Time) *cache.Failure {
 	var open *OpenError
 	if !errors.As(err, &open) {
@@ -25,11 +23,23 @@ func FailureOf(err error, before *cache.Failure, now time.Time) *cache.Failure {
 		}
 		open = &OpenError{Kind: KindNetwork, Summary: "no answer in time"}
 	}
-	f := &cache.Failure{Kind: string(open.Kind), Messages: []cache.Message{{Level: "error", Text: open.Summary}}}
-	if open.Hint != "" {
-		f.Messages = append(f.Messages, cache.Message{Level: "hint", Text: open.Hint})
+	if open.Kind == KindDefinition {
+		return nil
 	}
-	switch open.Kind {
+	messages := []cache.Message{{Level: "error", Text: open.Summary}}
+	if open.Hint != "" {
+		messages = append(messages, cache.Message{Level: "hint", Text: open.Hint})
+	}
+	return NewFailure(open.Kind, messages, before, now)
+}
+
+// NewFailure is a failure with the instant from which it is worth trying again:
+// what the network did after 30 s, doubling to 5 min, what somebody refused after
+// 5 min, all else not before something changes. Before is the failure that is
+// remembered already, or nil.
+func NewFailure(kind FailureKind, messages []cache.Message, before *cache.Failure, now time.Time) *cache.Failure {
+	f := &cache.Failure{Kind: string(kind), Messages: messages}
+	switch kind {
 	case KindNetwork:
 		var waited int64
 		if before != nil && before.Kind == f.Kind {
@@ -38,10 +48,8 @@ func FailureOf(err error, before *cache.Failure, now time.Time) *cache.Failure {
 		f.Wait = cache.Backoff(waited)
 	case KindRefused:
 		f.Wait = waitRefused
-	case KindLogin:
-		return f
 	default:
-		return nil
+		return f
 	}
 	// Jitter, so that shells and machines do not come back in step.
 	tenth := f.Wait / 10

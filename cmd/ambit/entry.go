@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"ambit/hook"
 	"ambit/resolver"
@@ -16,10 +16,6 @@ import (
 // maxMessages is how many lines of a failure a prompt shows; `ambit check` shows
 // them all.
 const maxMessages = 10
-
-// waitRefused is how many seconds pass before somebody who said no is asked
-// again.
-const waitRefused = 300
 
 // evaluation is a definition with what it exports now.
 type evaluation struct {
@@ -115,7 +111,7 @@ func (a *ambit) entry(ev *evaluation, record *hook.Record, contents []hook.Conte
 		}
 	}
 	watched = distinct(watched)
-	f := failureOf(ev.diags, before, now.Unix())
+	f := failureOf(ev.diags, before, now)
 	if before != nil && before.HasResult() && unchanged(before.Watched) {
 		e := before.Failed(f)
 		e.Watched = distinct(append(slices.Clone(e.Watched), watched...))
@@ -141,28 +137,16 @@ func firstRefresh(credentials []cache.Credential) (at int64) {
 
 // failureOf is what is remembered of diagnostics: their lines, and when it is
 // worth trying again.
-func failureOf(diags []resolver.Diagnostic, before *cache.Entry, now int64) *cache.Failure {
+func failureOf(diags []resolver.Diagnostic, before *cache.Entry, now time.Time) *cache.Failure {
 	lines := messages(diags)
 	if len(lines) > maxMessages {
 		lines = append(lines[:maxMessages:maxMessages], plain(fmt.Sprintf("and %d more lines", len(lines)-maxMessages)), hint(`run "ambit reload" to see them all`))
 	}
-	f := &cache.Failure{Kind: string(kindOfFailure(diags)), Messages: lines}
-	switch resolver.FailureKind(f.Kind) {
-	case resolver.KindNetwork:
-		var waited int64
-		if before != nil && before.Failure != nil && before.Failure.Kind == f.Kind {
-			waited = before.Failure.Wait
-		}
-		f.Wait = cache.Backoff(waited)
-	case resolver.KindRefused:
-		f.Wait = waitRefused
-	default:
-		return f
+	var known *cache.Failure
+	if before != nil {
+		known = before.Failure
 	}
-	// Jitter, so that shells and machines do not come back in step.
-	tenth := f.Wait / 10
-	f.RetryAt = now + f.Wait - tenth + rand.N(2*tenth+1)
-	return f
+	return resolver.NewFailure(kindOfFailure(diags), lines, known, now)
 }
 
 // kindOfFailure is the kind that decides when to try again: what needs a person

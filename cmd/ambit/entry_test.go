@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"ambit/resolver"
 	"ambit/resolver/cache"
@@ -42,7 +43,7 @@ func TestFailureKinds(t *testing.T) {
 			before = &cache.Entry{Failure: test.before}
 		}
 		for range 50 {
-			f := failureOf(test.diags, before, now)
+			f := failureOf(test.diags, before, time.Unix(now, 0))
 			in := f.RetryAt - now
 			switch {
 			case resolver.FailureKind(f.Kind) != test.kind || f.Wait != test.wait:
@@ -61,7 +62,7 @@ func TestFailureLines(t *testing.T) {
 			resolver.Diagnostic{Severity: resolver.Warning, Summary: "careful"},
 			resolver.Diagnostic{Summary: "wrong", Hint: "mend it", Pos: resolver.Position{File: "/x", Line: 3, Column: 4}})
 	}
-	lines := failureOf(diags, nil, 0).Messages
+	lines := failureOf(diags, nil, time.Time{}).Messages
 	if len(lines) != maxMessages+2 {
 		t.Fatalf("%d lines", len(lines))
 	}
