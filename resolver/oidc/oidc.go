@@ -66,7 +66,7 @@ func (l Login) scopes() []string {
 // Options are what a [Keeper] needs from its program.
 type Options struct {
 	Logins map[string]Login // by name
-	Config string           // path of the settings that they stand in, for hints
+	Config string           // path of the settings that they stand in, for messages
 	Cache  *cache.Dir       // keeps ID tokens and has the locks; nil keeps nothing
 	Dir    string           // private directory for what has to last; "" keeps nothing
 	UID    int
@@ -122,7 +122,10 @@ func (k *Keeper) login(name string) (named, error) {
 	if ok {
 		return named{l, name, l.key()}, nil
 	}
-	err := &UnknownLoginError{name}
+	err, where := &UnknownLoginError{name}, k.Config
+	if where == "" {
+		where = "config.yaml"
+	}
 	names := make([]string, 0, len(k.Logins))
 	for n := range k.Logins {
 		names = append(names, n)
@@ -131,7 +134,7 @@ func (k *Keeper) login(name string) (named, error) {
 	if near := resolver.Nearest(name, names); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
-	return named{}, &resolver.OpenError{Kind: resolver.KindDefinition, Summary: err.Error() + " in " + k.Config, Hint: hint, Err: err}
+	return named{}, &resolver.OpenError{Kind: resolver.KindDefinition, Summary: err.Error() + " in " + where, Hint: hint, Err: err}
 }
 
 // Token returns an ID token of a login that is alive: a JWT whose signature,

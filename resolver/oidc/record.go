@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"ambit/resolver"
 	"ambit/resolver/safefile"
@@ -107,6 +108,7 @@ func (k *Keeper) keep(l named, t *idToken, grant string, tell func(string)) erro
 	if err := os.MkdirAll(k.Dir, 0o700); err != nil {
 		return withoutPath(err)
 	}
+	k.sweep()
 	if err := safefile.WritePrivate(k.recordPath(l.key), append(b, '\n')); err != nil {
 		return withoutPath(err)
 	}
@@ -132,6 +134,7 @@ func (k *Keeper) forget(l named) (had bool, err error) {
 	if k.Dir == "" {
 		return false, nil
 	}
+	k.sweep()
 	r, rerr := k.readRecord(l.key)
 	if r != nil && r.RefreshToken == "" {
 		err = k.keyring.remove(l.key)
@@ -140,6 +143,23 @@ func (k *Keeper) forget(l named) (had bool, err error) {
 		return true, errors.Join(err, withoutPath(rmErr))
 	}
 	return r != nil || rerr != nil, err
+}
+
+// abandonedAfter is the age from which an unfinished file is nobody's any more.
+const abandonedAfter = 10 * time.Minute
+
+// sweep removes what a killed writer left: it holds a refresh token.
+func (k *Keeper) sweep() {
+	names, err := os.ReadDir(k.Dir)
+	if err != nil {
+		return
+	}
+	for _, n := range names {
+		info, err := n.Info()
+		if err == nil && strings.HasPrefix(n.Name(), ".new-") && k.Now().Sub(info.ModTime()) > abandonedAfter {
+			_ = os.Remove(filepath.Join(k.Dir, n.Name())) // tried again the next time
+		}
+	}
 }
 
 // records are all logins that are kept, by key.

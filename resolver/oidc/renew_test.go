@@ -42,6 +42,15 @@ func TestRenewOnce(t *testing.T) {
 	p := oidctest.Start(t, oidctest.Knobs{})
 	h := newHouse(t)
 	h.loggedIn(p)
+	killed := filepath.Join(filepath.Dir(h.kept()), ".new-0123456789abcdef") // by a writer that was
+	if err := os.WriteFile(killed, []byte("a token"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if _, err := os.Stat(killed); err == nil {
+			t.Error("what a killed writer left is still there")
+		}
+	}()
 	for round := 1; round <= 3; round++ {
 		h.wait(p, time.Hour)
 		before := h.read(h.kept())
