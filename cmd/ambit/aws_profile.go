@@ -92,7 +92,7 @@ func processCommand(words []string) (string, error) {
 	out := make([]string, len(words))
 	for i, word := range words {
 		if !utf8.ValidString(word) || strings.ContainsFunc(word, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-			return "", errors.New("a path with control characters, or that is not UTF-8, cannot stand in an AWS configuration file")
+			return "", withHint(errors.New("a path with control characters, or that is not UTF-8, cannot stand in an AWS configuration file"), "rename the directory")
 		}
 		switch {
 		case i == 0:
