@@ -192,3 +192,42 @@ func TestPinned(t *testing.T) {
 		t.Errorf("a file that appeared: got %v", err)
 	}
 }
+
+// What cannot be read is said with what to do about it, of what was asked for and of
+// what is imported.
+func TestRefusals(t *testing.T) {
+	for name, c := range map[string]struct {
+		make          func(path string) error
+		summary, hint string
+	}{
+		"open to others": {
+			func(path string) error {
+				return errors.Join(os.WriteFile(path, []byte("values: {}"), 0o600), os.Chmod(path, 0o666))
+			},
+			"can be changed by other users", "chmod go-w it and its directory",
+		},
+		"too large":        {func(path string) error { return os.WriteFile(path, make([]byte, 1<<20+1), 0o600) }, "cannot be read: is larger than 1 MiB", "make several files of it, and import them"},
+		"a circle":         {func(path string) error { return os.Symlink(filepath.Base(path), path) }, "cannot be read: too many levels of symbolic links", ""},
+		"a pipe":           {func(path string) error { return syscall.Mkfifo(path, 0o600) }, "cannot be read: is not a regular file", ""},
+		"a directory":      {func(path string) error { return os.Mkdir(path, 0o700) }, "cannot be read: is not a regular file", ""},
+		"out of the store": {func(path string) error { return os.Symlink("/etc/passwd", path) }, "leaves the store", "it is a link: keep the file itself in the store"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := tree(t, map[string]string{"shop/importer.yaml": "imports: [shop/bad]"})
+			if err := c.make(filepath.Join(dir, "shop/bad.yaml")); err != nil {
+				t.Fatal(err)
+			}
+			for root, what := range map[string]string{"shop/bad": "environment", "shop/importer": "import"} {
+				d := store.NewDirectories([]string{dir}, owner)
+				_, diags := resolver.Load(t.Context(), d, resolver.Root{Name: root}, resolver.LoadOptions{})
+				want := "the " + what + ` "shop/bad" ` + c.summary
+				if len(diags) != 1 || diags[0].Summary != want || diags[0].Hint != c.hint {
+					t.Errorf("%s: %+v, want %s, hint %q", root, diags, want, c.hint)
+				}
+				if what == "import" && diags[0].Pos.Line != 1 {
+					t.Errorf("%s: no place: %+v", root, diags)
+				}
+			}
+		})
+	}
+}
