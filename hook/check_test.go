@@ -163,6 +163,25 @@ func TestUnusableCacheIsSaidOnce(t *testing.T) {
 	wantLines(t, "again", s.prompt(dir))
 }
 
+// Nor is one in which nothing can be made any more, such as that of a disk that is
+// mounted read-only.
+func TestReadOnlyCacheIsSaidOnce(t *testing.T) {
+	s := newTerminal(t)
+	dir := s.project("shop", "a")
+	s.allow(dir)
+	s.resolves(dir, &cache.Entry{Label: "shop", Variables: variables("A", "1")})
+	must(t, os.MkdirAll(s.places().Cache, 0o700))
+	for _, room := range []string{"entries", "stamps"} { // a mode would not stop root
+		must(t, os.WriteFile(filepath.Join(s.places().Cache, room), nil, 0o600))
+	}
+	if said := s.prompt(dir); !strings.Contains(said, "ambit: warning: nothing is kept, and every prompt resolves anew: ") || !strings.Contains(said, "ambit: shop loaded (+1)") {
+		t.Errorf("said %q", said)
+	}
+	wantLines(t, "again", s.prompt(dir))
+	must(t, os.RemoveAll(s.places().Cache))
+	wantLines(t, "healed", s.prompt(dir))
+}
+
 // Where there is no place for a key and none for a cache, every prompt asks; it
 // says so once all the same.
 func TestNoPlaceIsSaidOnce(t *testing.T) {

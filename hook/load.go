@@ -140,6 +140,10 @@ func (r *run) entry(record *Record, contents []Content) (e *cache.Entry, until i
 	case err == nil:
 		defer unlock()
 		e, err = r.resolve(record.Dir)
+		if r.noCache == nil {
+			// Without stamps this is done again at every prompt.
+			_, r.noCache = r.cache.Stamp(r.generation.mtime)
+		}
 		if err == nil && e.Dir == record.Dir {
 			return e, r.next(e, record.Dir), e.Failure != nil && kept() == nil, nil
 		}

@@ -42,7 +42,7 @@ type run struct {
 	pwd      string // the shell's $PWD if that is where we are, else ""
 	physical bool   // and it has no symbolic links
 	cache    *cache.Dir
-	noCache  error // why cache is nil
+	noCache  error // why nothing can be kept, or be watched
 	settings Settings
 	keys     *Keys
 	session  *Session // nil: none
@@ -78,6 +78,8 @@ func Run(p Process) int {
 	r.cache, r.noCache = cache.Open(r.places.Cache, p.UID) // without one all is a miss
 	if path, mtime, err := r.cache.Generation(r.now); err == nil {
 		r.generation = generation{path, mtime}
+	} else if r.noCache == nil {
+		r.noCache = err
 	}
 	var stale bool
 	r.settings, stale = LoadSettings(r.cache, r.places, p.UID)
