@@ -286,13 +286,16 @@ func jumps(f *faultStory) int {
 }
 
 func (f *faultStory) open(sh shell) {
-	if f.wrapper == nil {
-		f.tm = f.h.open(sh)
-		return
+	var wrapper []string
+	if f.wrapper != nil {
+		wrapper = f.wrapper(f)
 	}
 	rc := rcFile[sh]
 	f.h.write(rc.name, rc.text+rc.hook)
-	f.tm = f.h.start(sh, append(f.wrapper(f), need(f.t, string(sh)), "-i")...)
+	if f.h.user != nil {
+		f.h.chown()
+	}
+	f.tm = f.h.start(sh, append(wrapper, need(f.t, string(sh)), "-i")...)
 	f.tm.prompted()
 }
 
@@ -560,9 +563,12 @@ func (h *house) rewrite(instant func(kind string, at *int64), age time.Duration)
 	}
 	if age < 0 {
 		must(h.t, os.Chtimes(h.path("home/.cache/ambit/generation"), now.Add(-age), now.Add(-age)))
-		return
+	} else {
+		must(h.t, d.Touch(now))
 	}
-	must(h.t, d.Touch(now))
+	if h.user != nil {
+		h.chown()
+	}
 }
 
 // shift lets time pass, for all that is kept: back by what is negative.

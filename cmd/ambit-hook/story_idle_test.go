@@ -122,7 +122,7 @@ func TestIdleCostsNothing(t *testing.T) {
 		s := h.cloud()
 		must(t, s.Update(func(k *awstest.Knobs) { k.Lifetime = 6 }))
 		tm := h.open(sh)
-		tm.cd("home/shop", "ambit: shop/dev loaded (+6) · credentials for 5s")
+		tm.cd("home/shop", "ambit: shop/dev loaded (+6) · credentials for …s")
 		loaded := time.Now()
 		tm.want("")
 		h.left(patience, tm.pid())
