@@ -19,7 +19,7 @@ import (
 
 // The kinds of logins that keys are made from.
 const (
-	loginSSO  = "sso"  // named by the sso-session, or by the start URL where there is none
+	loginSSO  = "sso"  // named by the start URL and, after a space, what names the token's file
 	loginMFA  = "mfa"  // named by the device's serial number
 	loginOIDC = "oidc" // named as in the user's settings
 )
@@ -144,12 +144,15 @@ func (o *opening) forget(ctx context.Context, name string) (logins []string, unt
 			continue
 		}
 		kind, of, found := strings.Cut(p.made, " ")
-		if !found || name != "" && name != of && !(kind == loginSSO && sameURL(name, of)) {
+		names := []string{of}
+		if kind == loginSSO {
+			startURL, session, _ := strings.Cut(of, " ")
+			names = []string{startURL, session}
+		}
+		if !found || name != "" && !slices.Contains(names, name) && !(kind == loginSSO && sameURL(name, names[0])) {
 			continue
 		}
-		if kind != loginSSO { // which endSSO has told of
-			logins = append(logins, titles[kind]+clip(of, 200))
-		}
+		logins = append(logins, titles[kind]+clip(names[0], 200))
 		if p.keys != nil && p.keys.expiration.After(o.call.Now()) && p.keys.expiration.After(until) {
 			until = p.keys.expiration
 		}

@@ -90,6 +90,22 @@ func TestLogout(t *testing.T) {
 	hour(o, 12)
 }
 
+// TestLogoutBySessionOrURL: both name one login, whichever its keys were made by.
+func TestLogoutBySessionOrURL(t *testing.T) {
+	for _, name := range []string{"my org", testStartURL, testStartURL + "/#/"} {
+		w := newSSOWorld(t)
+		w.write(".aws/config", "[profile p]\nsso_session = my org\nsso_account_id = 123456789012\nsso_role_name = dev\n[sso-session my org]\nsso_region = eu-west-1\nsso_start_url = "+testStartURL+"\n")
+		w.mustOpen(obj{"profile": "p"}, loggingIn(&person{t: t}))
+		o := w.logout(name)
+		if !reflect.DeepEqual(o.Logins, []string{"the SSO session of " + testStartURL}) || o.Until.IsZero() {
+			t.Errorf("%s: %+v", name, o)
+		}
+		if err := w.fails(obj{"profile": "p"}, call{}); err.Kind != resolver.KindLogin {
+			t.Errorf("%s: got %s", name, describe(err))
+		}
+	}
+}
+
 // TestLogoutOfAnIdleSession: its access token has expired, and the session has not.
 func TestLogoutOfAnIdleSession(t *testing.T) {
 	w := newSSOWorld(t)
@@ -106,6 +122,7 @@ func TestLogoutOfAnIdleSession(t *testing.T) {
 }
 
 func TestLogoutDuringAnOutage(t *testing.T) {
+	t.Parallel()
 	w := newSSOWorld(t)
 	w.mustOpen(ssoInput(), loggingIn(&person{t: t}))
 	w.knobs(func(k *awstest.Knobs) { k.Outage = awstest.Refused })

@@ -3,6 +3,7 @@ package aws
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,6 +29,13 @@ type opener struct {
 func TestMain(m *testing.M) {
 	if given := os.Getenv(openerVariable); given != "" {
 		os.Exit(openOnce(given))
+	}
+	// Most of these tests wait, for seconds: more of them than there are processors
+	// can do that beside each other.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		fmt.Println(err)
+		os.Exit(2)
 	}
 	os.Exit(m.Run())
 }

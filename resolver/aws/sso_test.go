@@ -145,6 +145,7 @@ func parseTime(t *testing.T, text string) time.Time {
 }
 
 func TestSSOLoginByDevice(t *testing.T) {
+	t.Parallel()
 	w := newSSOWorld(t)
 	w.knobs(func(k *awstest.Knobs) { k.SSO.Pending = 1 })
 	p := &person{t: t, device: true, enter: func(string, string) {}}
