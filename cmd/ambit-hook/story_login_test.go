@@ -391,6 +391,43 @@ func TestLoginSSO(t *testing.T) {
 	}
 }
 
+// A provider that does not answer holds up a prompt for as long as it may, once, and
+// nothing of it stays. What it answers later is not lost.
+func TestLoginProviderSlow(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	_, p := h.office()
+	tm := h.open("bash")
+	tm.cd("home/shop", notLoggedIn, hintLogin)
+	if _, status := tm.run("ambit login"); status != 0 {
+		t.Fatal(tm.transcript())
+	}
+	slow := 7000
+	p.Set(t, oidctest.Knobs{Slow: &slow})
+	must(t, os.RemoveAll(h.path("home/.cache/ambit/opens")))
+	must(t, os.RemoveAll(h.path("home/.cache/ambit/entries")))
+	other := h.open("bash")
+	start := time.Now()
+	out, _ := other.run("cd " + quoted(h.path("home/shop")))
+	if took := time.Since(start); took > 6*time.Second || !strings.Contains(out, "ambit: error: ") {
+		t.Errorf("the prompt came after %v: %q", took, out)
+	}
+	start = time.Now()
+	other.want("true")
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("the next prompt came after %v", took)
+	}
+	h.left(15*time.Second, tm.pid(), other.pid())
+	slow = 0
+	p.Set(t, oidctest.Knobs{Slow: &slow})
+	if out, status := other.run("ambit reload"); status != 0 || !strings.Contains(out, "ambit: shop/dev loaded (+6)") {
+		t.Errorf("status %d, %q", status, out)
+	}
+	if c := p.Calls(t); c["grant refresh_token"] != 1 || c["refused refresh_token"] != 0 || h.tabs() != 1 {
+		t.Errorf("%v, %d tabs", c, h.tabs())
+	}
+}
+
 // A login that means another provider or client by now is another login.
 func TestLoginEdited(t *testing.T) {
 	t.Parallel()

@@ -20,7 +20,7 @@ type Ended struct {
 	Name    string // of the login, as it was called when the person logged in
 	Had     bool   // there was something to forget
 	Account string // who was logged in, "" if that is not known
-	Trouble error  // why the provider was not told, or nil; what it holds is printable after [shells.Printable]
+	Trouble error  // why the provider was not told, or nil; it may quote foreign text
 }
 
 // Names are the logins that are kept or configured, sorted.
