@@ -92,10 +92,11 @@ func (p *asker) whole(format string, parts ...string) {
 }
 
 // Device implements [resolver.Asker]: a browser that opens on the machine before
-// which the person sits cannot come back to this one.
+// which the person sits cannot come back to this one, unless they see to that and
+// ask for the address.
 func (p *asker) Device() bool {
-	if p.device {
-		return true
+	if p.device || p.noBrowser {
+		return p.device
 	}
 	remote := p.base["SSH_CONNECTION"] != "" || p.base["SSH_TTY"] != ""
 	return remote && p.base["DISPLAY"] == "" && p.base["WAYLAND_DISPLAY"] == ""

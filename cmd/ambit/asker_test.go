@@ -38,6 +38,10 @@ func TestAskerDevice(t *testing.T) {
 		if got := ask.Device(); got != test.want {
 			t.Errorf("%v: %v", test.env, got)
 		}
+		ask.noBrowser = true
+		if ask.Device() {
+			t.Errorf("%v: --no-browser is not heard", test.env)
+		}
 		ask.device = true
 		if !ask.Device() {
 			t.Errorf("%v: --device is not heard", test.env)

@@ -53,7 +53,7 @@ the same login waits for the first.`,
 		},
 	}
 	cmd.Flags().BoolVar(&device, "device", false, "enter a code in a browser on any machine; so it is over SSH without a display")
-	cmd.Flags().BoolVar(&noBrowser, "no-browser", false, "open no browser, print the address")
+	cmd.Flags().BoolVar(&noBrowser, "no-browser", false, "open no browser, print the address; over SSH it comes back to redirectPort, if you forward that")
 	return cmd
 }
 

@@ -18,7 +18,7 @@ func (k *Keeper) byDevice(ctx context.Context, l named, p *provider, asker resol
 	if p.Config.Endpoint.DeviceAuthURL == "" {
 		return nil, "", &resolver.OpenError{Kind: resolver.KindLogin,
 			Summary: fmt.Sprintf("login %q: %s offers no login by a code", l.name, l.host()),
-			Hint:    fmt.Sprintf(`run "ambit login %s" on a machine with a browser`, l.name)}
+			Hint:    fmt.Sprintf(`set redirectPort, forward that port to this machine (ssh -L), and run "ambit login %s --no-browser"`, l.name)}
 	}
 	verifier := oauth2.GenerateVerifier()
 	device, err := p.DeviceAuth(p.context(ctx), oauth2.S256ChallengeOption(verifier))
@@ -27,7 +27,8 @@ func (k *Keeper) byDevice(ctx context.Context, l named, p *provider, asker resol
 	}
 	address, perr := url.Parse(device.VerificationURI)
 	if perr != nil || address.Scheme != "https" && address.Scheme != "http" || device.UserCode == "" || device.DeviceCode == "" {
-		return nil, "", explain(ctx, l, "the code", unverified{errNoDeviceCode})
+		return nil, "", &resolver.OpenError{Kind: resolver.KindRefused, Err: errNoDeviceCode, Hint: "check the issuer in config.yaml",
+			Summary: fmt.Sprintf("login %q: %s gave no code to enter: %v", l.name, l.host(), errNoDeviceCode)}
 	}
 	if err := asker.Enter(ctx, strconv.Quote(l.name), device.VerificationURI, device.UserCode); err != nil {
 		return nil, "", err
@@ -48,4 +49,4 @@ func (k *Keeper) byDevice(ctx context.Context, l named, p *provider, asker resol
 	return t, answer.RefreshToken, nil
 }
 
-var errNoDeviceCode = errors.New("there is no code in the answer")
+var errNoDeviceCode = errors.New("its answer lacks one, or an address for it")

@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -27,6 +28,7 @@ type hostile struct {
 	claims   func(claims map[string]any)            // nil: honest claims
 	sign     func(claims string) string             // nil: with the key that it publishes
 	token    func(w http.ResponseWriter, id string) // nil: an honest answer
+	device   string                                 // the answer to who wants a device code
 }
 
 func newHostile(t *testing.T) *hostile {
@@ -74,6 +76,10 @@ func newHostile(t *testing.T) *hostile {
 			return
 		}
 		answerTokens(w, id)
+	})
+	mux.HandleFunc("/device", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, s.device)
 	})
 	s.Server = httptest.NewUnstartedServer(mux)
 	keys.SetIssuer("http://unused")
@@ -192,6 +198,35 @@ func TestHostileProvider(t *testing.T) {
 			}
 			if k.isKept(named{key: k.Logins["work"].key()}) {
 				t.Error("something is kept")
+			}
+		})
+	}
+}
+
+// Codes for another device that are none.
+func TestHostileDevice(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, body, want string
+		none             bool
+	}{
+		{"no endpoint", "", "offers no login by a code", true},
+		{"empty", "{}", "gave no code to enter", false},
+		{"a file", `{"device_code":"secret-d","user_code":"A","verification_uri":"file:///etc/passwd","interval":1}`, "gave no code to enter", false},
+		{"HTML", "<html>", "", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newHostile(t)
+			s.device = test.body
+			if test.none {
+				s.discover = func(d map[string]any) { delete(d, "device_authorization_endpoint") }
+			}
+			k := newHouse(t).keeper(map[string]Login{"work": {Issuer: s.URL, ClientID: "ambit"}})
+			_, err := k.Token(t.Context(), "work", &person{t: t, device: true}, resolver.Person)
+			var open *resolver.OpenError
+			if !errors.As(err, &open) || !strings.Contains(open.Summary, test.want) || open.Hint == "" || strings.Contains(err.Error(), "secret-") {
+				t.Errorf("%v", err)
 			}
 		})
 	}
