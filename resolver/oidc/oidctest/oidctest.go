@@ -72,6 +72,11 @@ func install() (string, error) {
 				return "", fmt.Errorf("%s is not installed", tool)
 			}
 		}
+		// Debian 12 has 18, with which it does not start.
+		out, err := exec.Command("node", "--version").Output()
+		if major, _, _ := strings.Cut(strings.TrimPrefix(string(out), "v"), "."); err != nil || len(major) < 2 || major < "20" {
+			return "", fmt.Errorf("node is older than 20: %.20q", out)
+		}
 		dir, err := os.MkdirTemp("", "ambit-oidc-")
 		if err != nil {
 			return "", err
