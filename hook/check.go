@@ -59,7 +59,7 @@ type generation struct {
 // check makes the shell's check after a prompt that lasted from begin to end. Where
 // one cannot be had, it is not armed and the shell asks again at every prompt.
 func (w *watch) check(d *cache.Dir, pwd string, held bool, until, dead int64, seen []shells.Seen, g generation, begin, end time.Time) shells.Check {
-	check := shells.Check{Held: held, Until: until, Dead: dead, Absent: w.absent, Seen: seen}
+	check := shells.Check{Held: held, Until: until, Dead: dead, Since: begin.Unix(), Absent: w.absent, Seen: seen}
 	if g.path == "" {
 		return check
 	}

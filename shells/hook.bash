@@ -15,7 +15,7 @@ case $- in
 *i*)
 
 # A command of ours, inherited from the shell around this one, proves nothing.
-\builtin unset -v __ambit_pwd __ambit_held __ambit_dead __ambit_until __ambit_usual __ambit_seen __ambit_proof \
+\builtin unset -v __ambit_pwd __ambit_held __ambit_dead __ambit_since __ambit_until __ambit_usual __ambit_seen __ambit_proof \
   __ambit_f1 __ambit_s1 __ambit_a1 __ambit_f2 __ambit_s2 __ambit_a2 __ambit_f3 __ambit_s3 __ambit_a3 \
   __ambit_f4 __ambit_s4 __ambit_a4 __ambit_top __ambit_debug __ambit_found __ambit_o __ambit_rc
 
@@ -128,14 +128,15 @@ __ambit_apply() {
   __ambit_guard
 }
 
-# Before a typed command: has what is loaded died meanwhile? Then renew it first.
+# Before a typed command: has what is loaded died meanwhile, or was the clock set
+# back, so that it would seem to live for longer? Then renew it first.
 # Tried once: __ambit_apply clears __ambit_dead. Not in completion or a key binding.
 __ambit_before() {
   [[ -n ${__ambit_dead-} ]] || \builtin return 0
   [[ ${BASH_SUBSHELL-0} == 0 && -z ${COMP_LINE+x}${READLINE_LINE+x} ]] || \builtin return 0
   \builtin local __ambit_o
   __ambit_now
-  [[ -n $__ambit_o && $__ambit_o -ge $__ambit_dead ]] || \builtin return 0
+  [[ -n $__ambit_o && ( $__ambit_o -ge $__ambit_dead || $__ambit_o -lt ${__ambit_since-} ) ]] || \builtin return 0
   __ambit_run
 }
 

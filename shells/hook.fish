@@ -130,7 +130,8 @@ if builtin status is-interactive
         end
     end
 
-    # Before a typed command: has what is loaded died meanwhile? Then renew it first.
+    # Before a typed command: has what is loaded died meanwhile, or was the clock set
+    # back, so that it would seem to live for longer? Then renew it first.
     function __ambit_preexec --on-event fish_preexec
         builtin set -l fish_trace
         if builtin set -q __ambit_later
@@ -138,7 +139,7 @@ if builtin status is-interactive
             __ambit_hook
         else if builtin set -q __ambit_dead[1]
             builtin path mtime -R -- $__ambit_clock | builtin read -l age
-            and builtin test "$age" -lt $__ambit_dead
+            and builtin test "$age" -lt $__ambit_dead[1] -a "$age" -ge $__ambit_dead[2]
             or __ambit_run
         end
     end

@@ -8,7 +8,7 @@
 if [[ -o interactive ]]; then
 
 # What was inherited from the shell around this one proves nothing.
-\builtin unset __ambit_pwd __ambit_held __ambit_dead __ambit_until __ambit_usual __ambit_seen __ambit_proof \
+\builtin unset __ambit_pwd __ambit_held __ambit_dead __ambit_since __ambit_until __ambit_usual __ambit_seen __ambit_proof \
   __ambit_f1 __ambit_s1 __ambit_a1 __ambit_f2 __ambit_s2 __ambit_a2 __ambit_f3 __ambit_s3 __ambit_a3 \
   __ambit_f4 __ambit_s4 __ambit_a4 __ambit_o
 
@@ -88,9 +88,10 @@ ${AWS_USE_FIPS_ENDPOINT--}" &&
   \builtin return 0
 }
 
-# Before a typed command: has what is loaded died meanwhile? Then renew it first.
+# Before a typed command: has what is loaded died meanwhile, or was the clock set
+# back, so that it would seem to live for longer? Then renew it first.
 __ambit_preexec() {
-  [[ -z ${__ambit_dead-} || ${(%):-%D{%s}} -lt $__ambit_dead ]] && \builtin return 0
+  [[ -z ${__ambit_dead-} || ( ${(%):-%D{%s}} -lt $__ambit_dead && ${(%):-%D{%s}} -ge ${__ambit_since-} ) ]] && \builtin return 0
   [[ $ZSH_SUBSHELL -eq 0 ]] || \builtin return 0
   __ambit_run
 }

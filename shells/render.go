@@ -90,6 +90,7 @@ func (s Shell) checkTo(b *bytes.Buffer, c Check) {
 		return
 	}
 	s.assign(b, "dead", deadline(c.Dead))
+	s.assign(b, "since", deadline(c.Since))
 	if c.Pwd != "" {
 		usual, seen := splitSeen(c.Seen)
 		s.assign(b, "until", deadline(c.Until))
@@ -135,7 +136,11 @@ func (s Shell) slotsTo(b *bytes.Buffer, c Check) {
 // seconds.
 func (s Shell) checkFish(b *bytes.Buffer, c Check) {
 	s.assignList(b, "clock", nonEmpty(c.Generation.Stamp))
-	s.assignList(b, "dead", life(c, c.Dead))
+	dead := life(c, c.Dead)
+	if len(dead) > 0 {
+		dead = append(dead, strconv.FormatInt(c.Since-c.GenerationTime-1, 10))
+	}
+	s.assignList(b, "dead", dead)
 	if c.Pwd != "" {
 		usual, seen := splitSeen(c.Seen)
 		s.assign(b, "held", heldFish(c.Held, usual))

@@ -72,6 +72,9 @@ type Check struct {
 	// the one from which not even a command typed at this prompt may see the
 	// loaded values; seconds since the Unix epoch, 0 = none.
 	Until, Dead int64
+	// Since is the instant of the answer, in the same seconds. A clock that shows
+	// less when a command is typed was set back, and Dead cannot be believed.
+	Since int64
 	// Generation is the file that ambit's own commands touch. GenerationTime is
 	// its mtime, rounded down to seconds since the Unix epoch: fish has no clock
 	// but the age of this file. Without it a check is not armed, and fish has no
