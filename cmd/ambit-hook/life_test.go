@@ -434,3 +434,43 @@ func TestRefresherIsStopped(t *testing.T) {
 	accepted(t, s, tm.piped(), tm, "after the stopped one was killed")
 	t.Logf("prompts while it lives: at most %s; %d shells when it is dead: all back in %s", most, others, slices.Max(took))
 }
+
+// TestClockSetBack: the clock goes back a day, and no file tells. What a shell holds
+// would seem to live for a day more; the next command that is typed gets new keys.
+func TestClockSetBack(t *testing.T) {
+	t.Parallel()
+	inShells(t, func(t *testing.T, sh shell) {
+		t.Parallel()
+		h := newHouse(t)
+		s := h.cloud()
+		tm := h.open(sh)
+		tm.cd("home/shop", "ambit: shop/dev loaded (+6) · credentials for 59m")
+		old := tm.piped()["AWS_ACCESS_KEY_ID"]
+		tm.want("")
+		// As if it had all been a day later; AWS's clock stands still.
+		must(t, s.Update(func(k *awstest.Knobs) { k.Skew = int(day / time.Second) }))
+		generation := h.path("home/.cache/ambit/generation")
+		info, err := os.Stat(generation)
+		must(t, err)
+		h.shift(-day)
+		later := info.ModTime().Add(day)
+		must(t, os.Chtimes(generation, later, later))
+		stamp := h.path(fmt.Sprintf("home/.cache/ambit/stamps/%d.%09d", info.ModTime().Unix(), info.ModTime().Nanosecond()))
+		must(t, os.Chtimes(stamp, later, later))
+		calls := assumed(s)
+		if sh != "fish" { // whose clock is the stamp
+			tm.typeLine("__ambit_until=$((__ambit_until + 86400)) __ambit_dead=$((__ambit_dead + 86400)) __ambit_since=$((__ambit_since + 86400))")
+			tm.prompted()
+		}
+		env := tm.piped()
+		accepted(t, s, env, tm, "after the clock was set back")
+		if n := assumed(s) - calls; n != 1 || env["AWS_ACCESS_KEY_ID"] == old {
+			t.Errorf("%s: %d calls of STS, and the key changed: %v\n%s", sh, n, env["AWS_ACCESS_KEY_ID"] != old, tm.transcript())
+		}
+		tm.want("")
+		tm.want("")
+		if n := assumed(s) - calls; n != 1 {
+			t.Errorf("%s: %d calls of STS", sh, n)
+		}
+	})
+}
