@@ -265,3 +265,26 @@ func TestNoHome(t *testing.T) {
 		})
 	}
 }
+
+// TestFileSizeSignal: a limit of file sizes sends a signal that ends most programs.
+func TestFileSizeSignal(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	s := h.cloud()
+	h.prompted("home/shop") // makes the keys of sessions
+	if r := h.ambit("cache", "clear"); r.status != 0 {
+		t.Fatalf("%+v", r)
+	}
+	r := h.run("home/shop", "sh", "-c", "ulimit -f 0; exec "+quoted(filepath.Join(built, "ambit-hook"))+" bash")
+	if r.status != 0 || !strings.HasSuffix(r.stdout, "\n#ambit:ok\n") || keyOf(r.stdout) == "" || r.stderr != "ambit: shop/dev loaded (+6) · credentials for 59m\n" {
+		t.Errorf("%+v", r)
+	}
+	if n := assumed(s); n != 2 {
+		t.Errorf("%d calls of STS, want one for each load", n)
+	}
+	var absent int
+	h.readable(&absent)
+	if absent != 1 {
+		t.Error("something was kept in files of 0 bytes")
+	}
+}

@@ -704,7 +704,7 @@ func (tb *faultTable) row(cells ...string) {
 func (tb *faultTable) String() string {
 	tb.mu.Lock()
 	defer tb.mu.Unlock()
-	slices.SortStableFunc(tb.rows, func(a, b []string) int { return strings.Compare(a[0], b[0]) })
+	slices.SortStableFunc(tb.rows, func(a, b []string) int { return strings.Compare(a[0]+a[2], b[0]+b[2]) })
 	var b strings.Builder
 	b.WriteString("\n")
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
