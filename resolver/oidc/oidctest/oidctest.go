@@ -31,9 +31,6 @@ import (
 //go:embed provider.mjs
 var program []byte
 
-// version of oidc-provider.
-const version = "9"
-
 // ClientID is the client that the provider knows.
 const ClientID = "ambit"
 
@@ -72,10 +69,14 @@ func install() (string, error) {
 				return "", fmt.Errorf("%s is not installed", tool)
 			}
 		}
-		// Debian 12 has 18, with which it does not start.
 		out, err := exec.Command("node", "--version").Output()
-		if major, _, _ := strings.Cut(strings.TrimPrefix(string(out), "v"), "."); err != nil || len(major) < 2 || major < "20" {
-			return "", fmt.Errorf("node is older than 20: %.20q", out)
+		major, _, _ := strings.Cut(strings.TrimPrefix(string(out), "v"), ".")
+		version := "9"
+		switch {
+		case err != nil || len(major) < 2 || major < "18":
+			return "", fmt.Errorf("node is older than 18: %.20q", out)
+		case major < "20":
+			version = "8" // Debian 12 has 18, with which 9 does not start
 		}
 		dir, err := os.MkdirTemp("", "ambit-oidc-")
 		if err != nil {
