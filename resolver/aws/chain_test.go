@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -591,4 +592,59 @@ func freePort(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return port
+}
+
+// The SDK opens the user's files by itself, and reads them to their end.
+func TestOddConfigurationFiles(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		make func(path string) error
+		want string // "" where it counts as empty
+	}{
+		{"a FIFO", func(path string) error { return syscall.Mkfifo(path, 0o600) }, "is not a regular file"},
+		{"a directory", func(path string) error { return os.Mkdir(path, 0o700) }, "is not a regular file"},
+		{"endless", func(path string) error { return os.Symlink("/dev/zero", path) }, "is not a regular file"},
+		{"huge", func(path string) error {
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				return err
+			}
+			return os.Truncate(path, 4<<30)
+		}, "is larger than 1 MiB"},
+		{"none", func(path string) error { return nil }, ""},
+		{"a link to nothing", func(path string) error { return os.Symlink("none", path) }, ""},
+	} {
+		for _, file := range []string{"config", "credentials"} {
+			t.Run(tt.name+" as "+file, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				w.withKeys()
+				if err := os.Mkdir(filepath.Join(w.dir, ".aws"), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				path := filepath.Join(w.dir, ".aws", file)
+				if err := tt.make(path); err != nil {
+					t.Fatal(err)
+				}
+				began := time.Now()
+				if tt.want == "" {
+					w.mustOpen(assume(nil), call{})
+					return
+				}
+				for _, in := range []obj{{"profile": "p"}, assume(nil)} {
+					err := w.fails(in, call{patience: resolver.Person}, awstest.SecretKey)
+					if want := fmt.Sprintf("cannot read the AWS configuration %q: %s", path, tt.want); err.Summary != want || err.Kind != resolver.KindRefused {
+						t.Errorf("%s, want %s", describe(err), want)
+					}
+				}
+				if took := time.Since(began); took > 2*time.Second {
+					t.Errorf("took %v", took)
+				}
+			})
+		}
+	}
+	// Empty files, as people write them where they want none.
+	w := newWorld(t)
+	w.withKeys()
+	w.env["AWS_CONFIG_FILE"], w.env["AWS_SHARED_CREDENTIALS_FILE"] = os.DevNull, os.DevNull
+	w.mustOpen(assume(nil), call{})
 }

@@ -7,12 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"ambit/resolver"
+	"ambit/resolver/safefile"
 	"ambit/resolver/secret"
 )
 
@@ -30,6 +32,10 @@ func (o *opening) profileNamed(name string) (*config.SharedConfig, error) {
 		return p.config, p.err
 	}
 	configFile, credentialsFile := o.configFiles()
+	if err := openable(configFile, credentialsFile); err != nil {
+		o.shared[name] = &sharedProfile{err: err}
+		return nil, err
+	}
 	c, err := config.LoadSharedConfigProfile(context.Background(), name, func(l *config.LoadSharedConfigOptions) {
 		l.ConfigFiles, l.CredentialsFiles = []string{configFile}, []string{credentialsFile}
 	})
@@ -39,6 +45,21 @@ func (o *opening) profileNamed(name string) (*config.SharedConfig, error) {
 	}
 	o.shared[name] = p
 	return p.config, p.err
+}
+
+// openable refuses what the SDK, which opens these files by itself and reads them
+// to their end, would wait for or choke on. What is absent or closed to us it takes
+// for empty, as other AWS programs do.
+func openable(paths ...string) error {
+	for _, path := range paths {
+		if path == os.DevNull { // how people say that there is none
+			continue
+		}
+		if _, err := safefile.Read(path); errors.Is(err, safefile.ErrNotRegular) || errors.Is(err, safefile.ErrTooLarge) {
+			return config.SharedConfigLoadError{Filename: path, Err: err}
+		}
+	}
+	return nil
 }
 
 func (o *opening) configFiles() (configFile, credentialsFile string) {
@@ -292,7 +313,10 @@ func (o *opening) profileError(name string, err error, path []string) error {
 		open.Hint = "aws configure list-profiles"
 	case errors.As(err, &load):
 		open.Summary = fmt.Sprintf("cannot read the AWS configuration %q", load.Filename)
-		open.Hint = "aws configure list"
+		if errors.Is(err, safefile.ErrNotRegular) || errors.Is(err, safefile.ErrTooLarge) {
+			open.Summary += ": " + withoutPath(load.Err).Error()
+		}
+		open.Hint = "it has to be a readable, regular file of at most 1 MiB"
 	default:
 		open.Summary = fmt.Sprintf("profile %q cannot be used", name)
 		open.Hint = fmt.Sprintf("aws configure list --profile %s", name)

@@ -314,8 +314,32 @@ func TestSweepAndClear(t *testing.T) {
 	if got, want := strings.Join(left, " "), "b-live c-remembered d-eternal 0live 0remembered"; got != want {
 		t.Errorf("left: %s, want: %s", got, want)
 	}
+	// What running programs use is left to them.
+	kept := []string{filepath.Join(d.Path(), "profiles", "0123")}
+	if err := os.Mkdir(filepath.Dir(kept[0]), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(kept[0], nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	serving, err := d.PutFiles(NewFileSet(os.Getpid()), []FileVariable{{Name: "KUBECONFIG"}}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead, err := d.PutFiles(NewFileSet(1<<30), []FileVariable{{Name: "KUBECONFIG"}}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := d.Clear(now); err != nil {
 		t.Fatal(err)
+	}
+	for _, path := range append(kept, serving...) {
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(dead[0]); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a set that serves nobody: %v", err)
 	}
 	if d.Opened("0live", now) != nil || d.Entry("d-eternal", now, environment(nil)) != nil {
 		t.Error("something was served after Clear")

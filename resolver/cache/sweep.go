@@ -85,8 +85,17 @@ func (d *Dir) entryLives(key string, now time.Time) bool {
 	return false
 }
 
-// Clear removes everything but the generation file, which it touches, and the
-// lock files, which others may hold.
+// spared is what a running program may still need.
+var spared = map[string]string{
+	"generation": "shells watch it; it is touched",
+	"locks":      "others may hold them",
+	"profiles":   "generated AWS configurations, which hold no keys of ours",
+	"files":      "sets whose process is gone are swept",
+}
+
+// Clear removes everything but what running programs still need: the generation
+// file, which it touches, locks, generated AWS configurations and the files of
+// programs that are there.
 func (d *Dir) Clear(now time.Time) error {
 	if d == nil {
 		return nil
@@ -97,9 +106,10 @@ func (d *Dir) Clear(now time.Time) error {
 	}
 	var errs []error
 	for _, n := range names {
-		if n.Name() != "generation" && n.Name() != "locks" {
+		if spared[n.Name()] == "" {
 			errs = append(errs, os.RemoveAll(filepath.Join(d.path, n.Name())))
 		}
 	}
+	d.sweepFiles("")
 	return errors.Join(append(errs, d.Touch(now))...)
 }
