@@ -241,8 +241,9 @@ func (p *Program) nearestEnvironment(name string) string {
 	if hint := didYouMean(name, names); hint != "" {
 		return hint
 	}
+	const list = "run \"ambit env ls\" to see which there are"
 	if strings.Contains(name, "/") {
-		return ""
+		return list
 	}
 	var bare []string
 	for _, n := range names {
@@ -250,7 +251,10 @@ func (p *Program) nearestEnvironment(name string) string {
 			bare = append(bare, rest)
 		}
 	}
-	return didYouMean(name, bare)
+	if hint := didYouMean(name, bare); hint != "" {
+		return hint
+	}
+	return list
 }
 
 // readSummary says why a file could not be read, without its path, which the
