@@ -182,6 +182,9 @@ func (a *ambit) userConfig(ev *evaluation, base hook.Environ) (string, error) {
 	case !filepath.IsAbs(path):
 		return "", withHint(errors.New("AWS_CONFIG_FILE is a relative path"), "write an absolute path")
 	}
+	if path == os.DevNull { // how people say that there is none
+		return "", nil
+	}
 	ev.files = append(ev.files, path)
 	b, err := safefile.Read(path)
 	w := cache.Watched{Path: path, Absent: errors.Is(err, fs.ErrNotExist)}

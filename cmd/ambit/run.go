@@ -87,6 +87,9 @@ func runRun(ctx context.Context, a *ambit, dir, arg string, argv []string) error
 	}
 	base := a.enterBaseline()
 	env, set, err := a.runEnvironment(ctx, arg, base)
+	if set != "" {
+		defer func() { _ = a.cacheDir.DropFiles(set) }() // swept when this process is gone
+	}
 	if err != nil {
 		if status := a.sayError(err); status == 130 {
 			return said(status)
@@ -99,12 +102,11 @@ func runRun(ctx context.Context, a *ambit, dir, arg string, argv []string) error
 	if set == "" {
 		return a.become(argv, env)
 	}
-	defer func() { _ = a.cacheDir.DropFiles(set) }() // swept when this process is gone
 	return a.attend(argv, env)
 }
 
 // runEnvironment is the baseline with a definition's exports applied, and the set
-// of the files that they name, "" if there are none.
+// of the files that they name, "" if there are none. An error may leave a set, too.
 func (a *ambit) runEnvironment(ctx context.Context, arg string, base hook.Environ) (env hook.Environ, set string, err error) {
 	d, err := a.permitted(ctx, arg)
 	if err != nil {
@@ -125,7 +127,7 @@ func (a *ambit) runEnvironment(ctx context.Context, arg string, base hook.Enviro
 	if len(ev.result.Files) > 0 {
 		set = cache.NewFileSet(os.Getpid())
 		if err := a.deliver(ev.result, set); err != nil {
-			return nil, "", err
+			return nil, set, err
 		}
 	}
 	env = hook.NewEnviron(base.List())

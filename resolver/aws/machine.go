@@ -246,6 +246,8 @@ func machineError(ctx context.Context, err error, client *httpClient, what, hint
 		open.Summary = fmt.Sprintf(format, arg)
 	case a.err != nil:
 		open.Summary = what + " did not finish its answer"
+	case a.status >= 300 && a.status < 400:
+		open.Summary = what + " answered with a redirect, which is not followed"
 	case a.status >= 500 || a.status == http.StatusTooManyRequests:
 		open.Summary = fmt.Sprintf("%s is out of order: %d %s", what, a.status, http.StatusText(a.status))
 	case a.status >= 400:
