@@ -78,14 +78,15 @@ func (r *run) seal(a *answer, d difference) (state, begun string, err error) {
 	if a.still && r.session != nil {
 		a.session.Said = r.session.Said
 	}
-	state = r.keys.Seal(a.session.encode())
+	marked := r.keys.seal(pendingMark, a.session.encode())
+	state = marked[len(pendingMark):]
 	size, what := len(state), d.held
 	if a.session.State == Loaded && len(d.changes) > 0 {
-		begun = pendingMark + state
+		begun = marked
 		if d.begun != nil {
 			half := *a.session
 			half.Held, what = d.begun, d.begun
-			begun = pendingMark + r.keys.Seal(half.encode())
+			begun = r.keys.seal(pendingMark, half.encode())
 		}
 		size = len(begun)
 	}

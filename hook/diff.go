@@ -184,7 +184,7 @@ func (k *Keys) grant(d *difference, was *Held, wish *want, env, baseline Environ
 	if lost {
 		theirs := *was
 		theirs.Lost, theirs.Old = true, nil
-		d.hold(theirs, theirs)
+		d.held, d.begun = append(d.held, theirs), append(d.begun, theirs)
 		return
 	}
 	h := Held{Name: name, Prior: base, Unset: target == nil}
@@ -204,20 +204,15 @@ func (k *Keys) grant(d *difference, was *Held, wish *want, env, baseline Environ
 	} else if target != nil {
 		h.Hash = k.Hash(name, *target)
 	}
-	begun := h
-	if was != nil && !was.Unset && was.Hash != h.Hash {
-		begun.Old = append(slices.Clone(was.Old), was.Hash)
-	}
-	d.hold(h, begun)
-	d.change(name, cur, target)
-	d.tally.count(name, base, target)
-}
-
-func (d *difference) hold(h, begun Held) {
 	d.held = append(d.held, h)
 	if d.begun != nil {
-		d.begun = append(d.begun, begun)
+		if was != nil && !was.Unset && was.Hash != h.Hash {
+			h.Old = append(slices.Clone(was.Old), was.Hash)
+		}
+		d.begun = append(d.begun, h)
 	}
+	d.change(name, cur, target)
+	d.tally.count(name, base, target)
 }
 
 // prependPath turns the entries for PATH into a wish for the whole variable.

@@ -81,11 +81,13 @@ func definition(record *Record, e *cache.Entry) (sum [16]byte) {
 // another account might answer.
 func wantedOf(e *cache.Entry, now int64) wanted {
 	w := wanted{vars: make([]want, 0, len(e.Variables)+len(e.Unset)+4), path: e.Path, unit: e.Unit}
-	for _, v := range e.Variables {
+	values := make([]string, len(e.Variables))
+	for i := range e.Variables {
+		v := &e.Variables[i]
 		wish := want{name: v.Name, list: v.List}
 		if v.ExpiresAt == 0 || now < v.ExpiresAt {
-			value := v.Value.Reveal()
-			wish.value = &value
+			values[i] = v.Value.Reveal()
+			wish.value = &values[i]
 		}
 		w.vars = append(w.vars, wish)
 	}

@@ -13,6 +13,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"ambit/resolver/safefile"
@@ -33,7 +35,7 @@ var errSeal = errors.New("sealed by another user or machine, or damaged")
 // Keys seal sessions, so that a printed or logged environment shows none of the
 // values that are waiting in it to be restored. They are not for concurrent use.
 type Keys struct {
-	seal    cipher.AEAD
+	aead    cipher.AEAD
 	mac     hash.Hash // reset before each use
 	hash    []byte    // the key of [Keys.Hash]
 	scratch []byte
@@ -60,11 +62,11 @@ func LoadKeys(p Places, uid int) (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	seal, err := cipher.NewGCM(block)
+	aead, err := cipher.NewGCM(block)
 	if err != nil {
 		return nil, err
 	}
-	return &Keys{seal: seal, mac: hmac.New(sha256.New, b[32:]), hash: b[32:]}, nil
+	return &Keys{aead: aead, mac: hmac.New(sha256.New, b[32:]), hash: b[32:]}, nil
 }
 
 // makeKeys makes the file under a lock: of several shells that start at once all
@@ -115,14 +117,24 @@ func (k *Keys) Hash(name, value string) (sum [16]byte) {
 
 // Seal encrypts. The nonce is made from the plaintext, so that the same session
 // gives the same bytes and a prompt at which nothing changes says nothing.
-func (k *Keys) Seal(plain []byte) string {
+func (k *Keys) Seal(plain []byte) string { return k.seal("", plain) }
+
+// seal is Seal with something before it.
+func (k *Keys) seal(before string, plain []byte) string {
 	k.mac.Reset()
 	k.mac.Write(plain)
-	n := k.seal.NonceSize()
-	sealed := k.mac.Sum(make([]byte, 0, n+len(plain)+k.seal.Overhead()+sha256.Size))[:n]
-	sealed = k.seal.Seal(sealed, sealed, plain, []byte(StateVar+sealForm))
-	out := make([]byte, 0, len(sealForm)+(len(sealed)*4+2)/3)
-	return string(appendBase64(append(out, sealForm...), sealed))
+	n := k.aead.NonceSize()
+	sealed := k.mac.Sum(make([]byte, 0, n+len(plain)+k.aead.Overhead()+sha256.Size))[:n]
+	sealed = k.aead.Seal(sealed, sealed, plain, []byte(StateVar+sealForm))
+	var out strings.Builder
+	out.Grow(len(before) + len(sealForm) + (len(sealed)*4+2)/3)
+	out.WriteString(before)
+	out.WriteString(sealForm)
+	var text [1024]byte
+	for part := range slices.Chunk(sealed, len(text)/4*3) {
+		out.Write(appendBase64(text[:0], part))
+	}
+	return out.String()
 }
 
 // Unseal reverses Seal.
@@ -131,11 +143,11 @@ func (k *Keys) Unseal(state string) ([]byte, error) {
 		return nil, errSeal
 	}
 	b, ok := parseBase64(state[len(sealForm):])
-	n := k.seal.NonceSize()
+	n := k.aead.NonceSize()
 	if !ok || len(b) < n {
 		return nil, errSeal
 	}
-	plain, err := k.seal.Open(nil, b[:n], b[n:], []byte(StateVar+sealForm))
+	plain, err := k.aead.Open(nil, b[:n], b[n:], []byte(StateVar+sealForm))
 	if err != nil {
 		return nil, errSeal
 	}

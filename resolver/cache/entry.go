@@ -188,9 +188,9 @@ func list[T any](d *wire.Decoder, take func(*T)) []T {
 	}
 	out := make([]T, 0, min(n, 4096)) // n is only bounded by the input's bytes
 	for range n {
-		var t T
-		take(&t)
-		out = append(out, t)
+		var zero T
+		out = append(out, zero)
+		take(&out[len(out)-1])
 	}
 	return out
 }
