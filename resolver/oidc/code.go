@@ -3,6 +3,7 @@ package oidc
 import (
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -116,7 +117,7 @@ type arrival struct {
 }
 
 var (
-	errState  = errors.New("the browser came back with the answer to another login")
+	errIssuer = errors.New("the browser came back with the answer of another provider")
 	errNoCode = errors.New("the browser came back without a code")
 )
 
@@ -151,6 +152,12 @@ func listen(l named, p *provider, state string) (*callback, error) {
 }
 
 func (c *callback) serve(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	if subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(c.state)) == 0 {
+		// A tab of an earlier login, or any page: it ends nothing.
+		page(w, http.StatusBadRequest, pageOther)
+		return
+	}
 	c.mu.Lock()
 	late := c.over
 	c.over = true
@@ -159,7 +166,7 @@ func (c *callback) serve(w http.ResponseWriter, r *http.Request) {
 		page(w, http.StatusGone, pageOver)
 		return
 	}
-	a := c.read(r.URL.Query())
+	a := c.read(query)
 	c.arrived <- a
 	if a.err != nil {
 		page(w, http.StatusBadRequest, pageFailed)
@@ -177,15 +184,13 @@ func (c *callback) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// read takes the code out of an authorization response.
+// read takes the code out of the authorization response to our request.
 func (c *callback) read(query url.Values) arrival {
 	iss := query.Get("iss")
 	switch {
-	case query.Get("state") != c.state:
-		return arrival{err: refusal(errState)}
 	case iss != "" && iss != c.issuer, iss == "" && c.mustName:
 		// RFC 9207: another provider's answer must not be sent to ours.
-		return arrival{err: refusal(errState)}
+		return arrival{err: refusal(errIssuer)}
 	case query.Get("error") != "":
 		return arrival{err: &oauth2.RetrieveError{ErrorCode: query.Get("error"), ErrorDescription: query.Get("error_description")}}
 	case query.Get("code") == "":
@@ -195,7 +200,7 @@ func (c *callback) read(query url.Values) arrival {
 }
 
 func refusal(err error) error {
-	return &resolver.OpenError{Kind: resolver.KindLogin, Summary: err.Error(), Err: err, Hint: "log in again, and use the tab that then opens"}
+	return &resolver.OpenError{Kind: resolver.KindLogin, Summary: err.Error(), Err: err, Hint: "log in again"}
 }
 
 // finish tells the visitor what came of the code.

@@ -33,11 +33,23 @@ func (k *Keeper) byDevice(ctx context.Context, l named, p *provider, asker resol
 	if err := asker.Enter(ctx, strconv.Quote(l.name), device.VerificationURI, device.UserCode); err != nil {
 		return nil, "", err
 	}
-	answer, err := p.DeviceAccessToken(p.context(ctx), device, oauth2.VerifierOption(verifier))
+	wait := ctx
+	if !device.Expiry.IsZero() {
+		var cancel context.CancelFunc
+		wait, cancel = context.WithDeadline(ctx, device.Expiry)
+		defer cancel()
+	}
+	var answer *oauth2.Token
+	for again := true; again; {
+		// It waits before each question. A network that is gone for a moment is no
+		// end of the login: RFC 8628, section 3.5.
+		answer, err = p.DeviceAccessToken(p.context(wait), device, oauth2.VerifierOption(verifier))
+		again = err != nil && wait.Err() == nil && isKind(explain(wait, l, "the ID token", err), resolver.KindNetwork)
+	}
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil, "", abandoned(ctx, l)
-	case errors.Is(err, context.DeadlineExceeded):
+	case err != nil && wait.Err() != nil:
 		return nil, "", needed(l, fmt.Sprintf("login %q: nobody has entered the code in time", l.name), err)
 	case err != nil:
 		return nil, "", explain(ctx, l, "the ID token", err)

@@ -67,7 +67,8 @@ func explain(ctx context.Context, l named, what string, err error) error {
 	if strings.HasPrefix(err.Error(), "4") && statusLine.MatchString(err.Error()) {
 		kind = resolver.KindRefused
 	}
-	return fail(kind, "check the network, and the issuer in config.yaml", "%s did not come: %s", what, trouble(ctx, host, err))
+	said, hint := trouble(ctx, host, err)
+	return fail(kind, hint, "%s did not come: %s", what, said)
 }
 
 func explainRefusal(fail func(resolver.FailureKind, string, string, ...any) error, l named, r *oauth2.RetrieveError) error {
@@ -105,8 +106,14 @@ func explainRefusal(fail func(resolver.FailureKind, string, string, ...any) erro
 	return fail(resolver.KindRefused, "check this login in config.yaml", "%s refused it (%s)", l.host(), said)
 }
 
-// trouble says why nobody answered.
-func trouble(ctx context.Context, host string, err error) string {
+// trouble says why nobody answered, and what to do.
+func trouble(ctx context.Context, host string, err error) (said, hint string) {
+	const (
+		network = "check the network, and the issuer in config.yaml"
+		proxies = "check HTTPS_PROXY and NO_PROXY"
+	)
+	var proxy *proxyError
+	var op *net.OpError
 	var dns *net.DNSError
 	var unknown x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
@@ -116,28 +123,38 @@ func trouble(ctx context.Context, host string, err error) string {
 	var number syscall.Errno
 	var u *url.Error
 	switch {
+	case errors.As(err, &proxy) && proxy.status == http.StatusProxyAuthRequired:
+		return "the proxy on the way to " + host + " wants a password", "put the proxy's user and password into HTTPS_PROXY"
+	case errors.As(err, &proxy):
+		return host + " cannot be reached: " + proxy.Error(), proxies
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return "the proxy on the way to " + host + " cannot be reached", proxies
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return host + " is not known to the name server"
+		return host + " is not known to the name server", network
 	case errors.As(err, &dns):
-		return "the name server did not answer"
-	case errors.As(err, &unknown), errors.As(err, &invalid), errors.As(err, &name):
-		return "the certificate of " + host + " is not valid"
+		return "the name server did not answer", network
+	case errors.As(err, &unknown):
+		return "the certificate of " + host + " is not from an authority known here", "if a proxy opens TLS here, set SSL_CERT_FILE to its certificate"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "the certificate of " + host + " is not valid now", "check this machine's clock: timedatectl"
+	case errors.As(err, &invalid), errors.As(err, &name):
+		return "the certificate of " + host + " is not valid", network
 	case errors.As(err, &header):
-		return host + " does not speak TLS"
+		return host + " does not speak TLS", network
 	case ctx.Err() != nil, errors.As(err, &timeout) && timeout.Timeout():
-		return host + " did not answer in time"
+		return host + " did not answer in time", network
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return host + " cannot be reached: connection refused"
+		return host + " cannot be reached: connection refused", network
 	case errors.As(err, &number):
-		return fmt.Sprintf("%s cannot be reached: %v", host, number)
+		return fmt.Sprintf("%s cannot be reached: %v", host, number), network
 	case errors.As(err, &u):
-		return host + " closed the connection without an answer"
+		return host + " closed the connection without an answer", network
 	}
 	// Of go-oidc's own errors only the status is told.
 	if m := statusLine.FindString(err.Error()); m != "" {
-		return host + " answered " + strings.TrimSpace(m)
+		return host + " answered " + strings.TrimSpace(m), network
 	}
-	return host + " gave an answer that is none"
+	return host + " gave an answer that is none", network
 }
 
 var statusLine = regexp.MustCompile(`^[1-5][0-9]{2} [A-Za-z -]*`)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -263,6 +264,51 @@ func TestNoProvider(t *testing.T) {
 			}
 			if visits(who) != 0 {
 				t.Error("a tab was opened")
+			}
+		})
+	}
+}
+
+// What stands between us and the provider is named, with what to do about it. The
+// proxies come from the process environment, which is read once: so the client's is
+// set here.
+func TestTroubleOnTheWay(t *testing.T) {
+	t.Parallel()
+	tls := httptest.NewUnstartedServer(http.NotFoundHandler())
+	tls.Config.ErrorLog = log.New(io.Discard, "", 0) // it is refused, on purpose
+	tls.StartTLS()
+	t.Cleanup(tls.Close)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status := http.StatusProxyAuthRequired
+		if strings.HasPrefix(r.Host, "forbidden") {
+			status = http.StatusForbidden
+		}
+		w.WriteHeader(status)
+	}))
+	t.Cleanup(proxy.Close)
+	for name, test := range map[string]struct{ address, proxy, said, hint string }{
+		"another authority": {tls.URL, "", "not from an authority known here", "SSL_CERT_FILE"},
+		"password":          {"https://login.example.com", proxy.URL, "the proxy on the way to login.example.com wants a password", "HTTPS_PROXY"},
+		"forbidden":         {"https://forbidden.example.com", proxy.URL, "the proxy answered 403 Forbidden", "NO_PROXY"},
+		"no proxy":          {"https://login.example.com", "http://127.0.0.1:1", "the proxy on the way to login.example.com cannot be reached", "NO_PROXY"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := newClient()
+			if test.proxy != "" {
+				u, err := url.Parse(test.proxy)
+				if err != nil {
+					t.Fatal(err)
+				}
+				client.Transport.(bodies).RoundTripper.(*http.Transport).Proxy = http.ProxyURL(u)
+			}
+			_, err := client.Get(test.address)
+			if err == nil {
+				t.Fatal("it came")
+			}
+			open := fails(t, explain(t.Context(), named{Login: Login{Issuer: test.address}, name: "work"}, "the code", err), resolver.KindNetwork)
+			if !strings.Contains(open.Summary, test.said) || !strings.Contains(open.Hint, test.hint) {
+				t.Errorf("%q, hint %q", open.Summary, open.Hint)
 			}
 		})
 	}

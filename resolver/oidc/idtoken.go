@@ -84,6 +84,17 @@ func unixTime(seconds int64) time.Time {
 	return time.Unix(seconds, 0)
 }
 
+// Subject is whom a login's live ID token is about, as the provider names them: the
+// claim sub; "" if there is no such token.
+func (k *Keeper) Subject(name string) string {
+	if l, err := k.login(name); err == nil {
+		if t := k.alive(l); t != nil {
+			return t.subject
+		}
+	}
+	return ""
+}
+
 // Account is how the person is called that a login's live ID token is about: an
 // address, a user name or the subject; "" if there is no such token.
 func (k *Keeper) Account(name string) string {

@@ -186,18 +186,12 @@ func TestCallback(t *testing.T) {
 		want string
 		kind resolver.FailureKind
 	}{
-		{"wrong state", func(to *url.URL, _ string) (int, string) {
-			return get(to, url.Values{"state": {"guessed"}, "code": {"x"}, "iss": {p.URL}})
-		}, "the answer to another login", resolver.KindLogin},
-		{"no state", func(to *url.URL, _ string) (int, string) {
-			return get(to, url.Values{"code": {"x"}, "iss": {p.URL}})
-		}, "the answer to another login", resolver.KindLogin},
 		{"another issuer", func(to *url.URL, state string) (int, string) {
 			return get(to, url.Values{"state": {state}, "code": {"x"}, "iss": {"https://evil.example"}})
-		}, "the answer to another login", resolver.KindLogin},
+		}, "the answer of another provider", resolver.KindLogin},
 		{"no issuer", func(to *url.URL, state string) (int, string) {
 			return get(to, url.Values{"state": {state}, "code": {"x"}})
-		}, "the answer to another login", resolver.KindLogin},
+		}, "the answer of another provider", resolver.KindLogin},
 		{"refused", func(to *url.URL, state string) (int, string) {
 			return get(to, url.Values{"state": {state}, "iss": {p.URL}, "error": {"access_denied"}, "error_description": {evil}})
 		}, "refused it (access_denied:", resolver.KindLogin},
@@ -241,6 +235,25 @@ func TestCallback(t *testing.T) {
 			}
 		})
 	}
+	// What another login's tab brings, or any page that sends a browser here, ends nothing.
+	t.Run("not ours", func(t *testing.T) {
+		h := newHouse(t)
+		who := &person{t: t}
+		who.visit = func(address string) {
+			to, _ := redirect(address)
+			for _, state := range []string{"", "guessed"} {
+				status, page := get(to, url.Values{"state": {state}, "iss": {p.URL}, "code": {"x"}})
+				if status != http.StatusBadRequest || !strings.Contains(page, "not the login that ambit is waiting for") {
+					t.Errorf("the browser shows %d %s", status, page)
+				}
+			}
+			who.browse(address)
+		}
+		if _, err := h.work(p).Token(t.Context(), "work", who, resolver.Person); err != nil {
+			t.Error(err)
+		}
+		who.browsing.Wait()
+	})
 	t.Run("second", func(t *testing.T) {
 		h := newHouse(t)
 		who := &person{t: t}
@@ -370,6 +383,68 @@ func TestRedirectPort(t *testing.T) {
 	}
 	if want := fmt.Sprintf("http://127.0.0.1:%d/callback", port); redirect != want {
 		t.Errorf("the redirect is %q, want %q", redirect, want)
+	}
+}
+
+// Two logins of one directory that come back to the same port.
+func TestSameRedirectPort(t *testing.T) {
+	t.Parallel()
+	p := oidctest.Start(t, oidctest.Knobs{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	k := newHouse(t).keeper(map[string]Login{
+		"one": {Issuer: p.URL, ClientID: oidctest.ClientID, RedirectPort: port},
+		"two": {Issuer: p.URL, ClientID: "another", RedirectPort: port},
+	})
+	var all sync.WaitGroup
+	for name := range k.Logins {
+		all.Go(func() {
+			who := &person{t: t}
+			who.visit = func(address string) {
+				time.Sleep(500 * time.Millisecond) // a person is slower
+				who.browse(address)
+			}
+			if _, err := k.Token(t.Context(), name, who, resolver.Person); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// The network is gone for a moment while the person enters the code.
+func TestDeviceThroughAnOutage(t *testing.T) {
+	t.Parallel()
+	s := newHostile(t)
+	s.device = `{"device_code":"secret-d","user_code":"A","verification_uri":"https://login.example.com/device","interval":1,"expires_in":60}`
+	asked := 0
+	s.token = func(w http.ResponseWriter, id string) {
+		switch asked++; asked {
+		case 1:
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case 2:
+			panic(http.ErrAbortHandler) // the connection breaks
+		default:
+			answerTokens(w, id)
+		}
+	}
+	k := newHouse(t).keeper(map[string]Login{"work": {Issuer: s.URL, ClientID: "ambit"}})
+	if _, err := k.Token(t.Context(), "work", &idle{person{t: t, device: true}}, resolver.Person); err != nil || asked != 3 {
+		t.Errorf("asked %d times: %v", asked, err)
+	}
+	// A code that nobody enters ends.
+	s.device = strings.Replace(s.device, `"expires_in":60`, `"expires_in":2`, 1)
+	s.token = func(w http.ResponseWriter, _ string) { w.WriteHeader(http.StatusServiceUnavailable) }
+	k = newHouse(t).keeper(k.Logins)
+	_, err := k.Token(t.Context(), "work", &idle{person{t: t, device: true}}, resolver.Person)
+	if open := fails(t, err, resolver.KindLogin); !strings.Contains(open.Summary, "nobody has entered the code in time") {
+		t.Errorf("%q", open.Summary)
 	}
 }
 

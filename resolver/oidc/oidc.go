@@ -26,6 +26,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"ambit/resolver"
 	"ambit/resolver/cache"
 )
@@ -88,12 +90,13 @@ type Keeper struct {
 
 	mu    sync.Mutex
 	turns map[string]chan struct{} // by key: what this process does with a login, it does once
+	tab   chan struct{}            // a person does one login at a time: two may want the same redirectPort
 	live  map[string]*idToken      // by key: serves where there is no cache
 }
 
 // New returns a keeper.
 func New(o Options) *Keeper {
-	return &Keeper{Options: o, keyring: &bounded{ring: o.Keyring}, turns: map[string]chan struct{}{}, live: map[string]*idToken{}}
+	return &Keeper{Options: o, keyring: &bounded{ring: o.Keyring}, turns: map[string]chan struct{}{}, tab: make(chan struct{}, 1), live: map[string]*idToken{}}
 }
 
 // UnknownLoginError is the error for a login that is not configured.
@@ -230,8 +233,14 @@ func (k *Keeper) logIn(ctx context.Context, l named, asker resolver.Asker) (*idT
 	}
 	defer unlock()
 	t, err := k.renewed(ctx, l)
-	if err == nil || !isKind(err, resolver.KindLogin) && !errors.Is(err, errKeyring) {
+	if err == nil || !mendable(err) {
 		return t, err
+	}
+	select {
+	case k.tab <- struct{}{}:
+		defer func() { <-k.tab }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
 	ctx, cancel = context.WithTimeoutCause(ctx, loginTime, errAbandoned)
 	defer cancel()
@@ -250,6 +259,14 @@ func (k *Keeper) logIn(ctx context.Context, l named, asker resolver.Asker) (*idT
 	}
 	k.putAlive(l, t)
 	return t, nil
+}
+
+// mendable says whether a person who logs in anew can have what a renewal did not
+// bring. Providers refuse refresh tokens with other codes than invalid_grant, too.
+func mendable(err error) bool {
+	var refused *oauth2.RetrieveError
+	return isKind(err, resolver.KindLogin) || errors.Is(err, errKeyring) || errors.Is(err, errSubject) ||
+		isKind(err, resolver.KindRefused) && errors.As(err, &refused) && refused.ErrorCode != "invalid_client"
 }
 
 // errAbandoned ends a login that nobody came back from.

@@ -9,6 +9,7 @@ import (
 var (
 	pageDone   = [2]string{"You are logged in", "Go back to the terminal. This tab can be closed."}
 	pageFailed = [2]string{"You are not logged in", "Go back to the terminal: it says why. This tab can be closed."}
+	pageOther  = [2]string{"This is not the login that ambit is waiting for", "Use the tab that was opened last, or the address in the terminal. This tab can be closed."}
 	pageOver   = [2]string{"This login is over", "Go back to the terminal. This tab can be closed."}
 )
 

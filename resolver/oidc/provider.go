@@ -144,6 +144,13 @@ var (
 	errRedirect = errors.New("it redirects to another host")
 )
 
+// proxyError is a proxy that did not let us through.
+type proxyError struct{ status int }
+
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("the proxy answered %d %s", e.status, http.StatusText(e.status))
+}
+
 // newClient makes an HTTP client with bounds. What is sent holds secrets, so it
 // follows no redirect to another host, and none of a POST.
 func newClient() *http.Client {
@@ -154,6 +161,12 @@ func newClient() *http.Client {
 			DialContext:         (&net.Dialer{Timeout: dialTime}).DialContext,
 			TLSHandshakeTimeout: dialTime,
 			DisableKeepAlives:   true,
+			OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, r *http.Response) error {
+				if r.StatusCode != http.StatusOK {
+					return &proxyError{r.StatusCode}
+				}
+				return nil
+			},
 		}},
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			first := via[0]

@@ -136,8 +136,11 @@ func (k *Keeper) forget(l named) (had bool, err error) {
 	}
 	k.sweep()
 	r, rerr := k.readRecord(l.key)
-	if r != nil && r.RefreshToken == "" {
+	if k.isKept(l) {
 		err = k.keyring.remove(l.key)
+		if r == nil || r.RefreshToken != "" {
+			err = nil // at most an older one is in there, or one that it took too late
+		}
 	}
 	if rmErr := os.Remove(k.recordPath(l.key)); rmErr != nil && !errors.Is(rmErr, fs.ErrNotExist) {
 		return true, errors.Join(err, withoutPath(rmErr))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -177,6 +179,71 @@ func TestEnded(t *testing.T) {
 	// A login mends it.
 	if _, err := h.work(p).Token(t.Context(), "work", &person{t: t}, resolver.Person); err != nil {
 		t.Error(err)
+	}
+}
+
+// A person who logs in is let in, whatever the provider has against the old refresh
+// token and whoever that was: only a login mends it.
+func TestLoginMendsARefusedRenewal(t *testing.T) {
+	t.Parallel()
+	refuse := func(w http.ResponseWriter, _ string) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"error":"invalid_request","error_description":"no such session"}`)
+	}
+	for name, set := range map[string]func(s *hostile){
+		"refused":  func(s *hostile) { s.token = refuse },
+		"somebody": func(s *hostile) { s.claims = func(c map[string]any) { c["sub"] = "bob" } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newHostile(t)
+			logins := map[string]Login{"work": {Issuer: s.URL, ClientID: "ambit"}}
+			h := newHouse(t)
+			k := h.keeper(logins)
+			if _, err := k.Token(t.Context(), "work", &person{t: t}, resolver.Person); err != nil {
+				t.Fatal(err)
+			}
+			if err := k.dropAlive(logins["work"].key()); err != nil {
+				t.Fatal(err)
+			}
+			set(s)
+			_, err := h.keeper(logins).Token(t.Context(), "work", nil, resolver.Detached)
+			fails(t, err, resolver.KindRefused)
+			who := &person{t: t}
+			who.visit = func(address string) {
+				s.token = nil
+				who.browse(address)
+			}
+			if _, err := h.keeper(logins).Token(t.Context(), "work", who, resolver.Person); err != nil || visits(who) != 1 {
+				t.Errorf("%d visits: %v", visits(who), err)
+			}
+		})
+	}
+}
+
+// A keyring that stopped answering when the token was renewed, and answers again at
+// the logout: nothing is left in it.
+func TestLogoutEmptiesTheKeyring(t *testing.T) {
+	t.Parallel()
+	p := oidctest.Start(t, oidctest.Knobs{})
+	h := newHouse(t)
+	h.ring = newRing()
+	h.loggedIn(p)
+	l, _ := h.work(p).login("work")
+	mute := h.work(p)
+	mute.keyring.mute = true
+	if err := mute.keep(l, &idToken{subject: "alice"}, "renewed", nil); err != nil {
+		t.Fatal(err)
+	}
+	if len(h.ring.secrets) != 1 {
+		t.Fatalf("the keyring holds %d secrets", len(h.ring.secrets))
+	}
+	if _, err := h.work(p).Logout(t.Context(), "work"); err != nil {
+		t.Fatal(err)
+	}
+	if len(h.ring.secrets) != 0 {
+		t.Error("a refresh token is left in the keyring")
 	}
 }
 
