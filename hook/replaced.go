@@ -13,7 +13,8 @@ import (
 // shell below is not to undo it.
 const RunVar = "AMBIT_RUN"
 
-// SealChanges remembers what changes do to an environment.
+// SealChanges remembers what changes do to an environment, and what is remembered
+// there already.
 func (k *Keys) SealChanges(env Environ, changes []shells.Change) (string, error) {
 	s := Session{State: Loaded}
 	for _, c := range changes {
@@ -22,6 +23,9 @@ func (k *Keys) SealChanges(env Environ, changes []shells.Change) (string, error)
 			h.Hash = k.Hash(c.Name, c.Value)
 		}
 		s.Held = append(s.Held, h)
+	}
+	if outer := env.get(RunVar); outer != nil {
+		s.Held = append(s.Held, Held{Name: RunVar, Prior: outer})
 	}
 	slices.SortFunc(s.Held, func(a, b Held) int { return strings.Compare(a.Name, b.Name) })
 	sealed := k.Seal(s.encode())
@@ -32,7 +36,7 @@ func (k *Keys) SealChanges(env Environ, changes []shells.Change) (string, error)
 }
 
 // Before is an environment without the changes that SealChanges remembered, as far
-// as they are still there.
+// as they are still there; of two runs within each other without those of the inner.
 func (k *Keys) Before(env Environ, sealed string) (Environ, error) {
 	s, err := k.OpenSession(sealed)
 	if err != nil {
@@ -40,5 +44,10 @@ func (k *Keys) Before(env Environ, sealed string) (Environ, error) {
 	}
 	out := k.Baseline(env, s)
 	delete(out, RunVar)
+	for _, h := range s.Held {
+		if h.Name == RunVar && h.Prior != nil {
+			out[RunVar] = *h.Prior // no hash tells that it is ours: nobody else writes it
+		}
+	}
 	return out, nil
 }

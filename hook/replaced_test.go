@@ -28,6 +28,16 @@ func TestBefore(t *testing.T) {
 	if err != nil || !maps.Equal(got, want) {
 		t.Errorf("%v, %v; want %v", got, err, want)
 	}
+	// A run within another one gives back the outer one's.
+	inner, err := k.SealChanges(env, []shells.Change{{Name: "AWS_PROFILE", Value: "inner"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	below := maps.Clone(env)
+	below["AWS_PROFILE"], below[RunVar] = "inner", inner
+	if got, err := k.Before(below, inner); err != nil || !maps.Equal(got, env) {
+		t.Errorf("%v, %v; want %v", got, err, env)
+	}
 	if _, err := k.Before(env, sealed[:len(sealed)-1]+"_"); err == nil {
 		t.Error("a damaged one is taken")
 	}

@@ -82,6 +82,16 @@ func isProfile(inner, name string) bool {
 	return len(words) == 2 && words[0] == "profile" && strings.Trim(words[1], `"'`) == name
 }
 
+// hasSection says whether a credentials file has a profile; there it has no prefix.
+func hasSection(credentials, name string) bool {
+	for line := range strings.Lines(credentials) {
+		if inner, ok := sectionHeader(line); ok && strings.TrimSpace(inner) == name {
+			return true
+		}
+	}
+	return false
+}
+
 // processCommand writes a credential_process that all its readers take for the same
 // words: those that run `sh -c`, as the SDK for Go does, and those that split it
 // like Python's shlex, as botocore does. shlex keeps a backslash before anything but

@@ -26,8 +26,9 @@ func cacheCommand(a *ambit) *cobra.Command {
 		Use:   "clear",
 		Short: "forget everything that was resolved",
 		Long: `Forget all resolved environments and the credentials in them. What is loaded
-in a shell stays; the next prompt resolves it anew. AWS cannot recall
-credentials that were handed out: they live until they expire.`,
+in a shell stays, and so do the files that running programs were given; the next
+prompt resolves it anew. AWS cannot recall credentials that were handed out: they
+live until they expire.`,
 		Example:           "  ambit cache clear",
 		Args:              atMost(0),
 		ValidArgsFunction: noCompletion,

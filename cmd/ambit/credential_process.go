@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,12 +13,9 @@ import (
 
 	"ambit/hook"
 	"ambit/resolver"
+	"ambit/resolver/aws"
 	"ambit/resolver/cache"
 )
-
-// processVar lists what `ambit credential-process` was asked for on the way here,
-// as JSON: a login whose source is a profile may come back to us.
-const processVar = "AMBIT_CREDENTIAL_PROCESS"
 
 func credentialProcessCommand(a *ambit) *cobra.Command {
 	var minTTL time.Duration
@@ -95,11 +91,12 @@ func runCredentialProcess(ctx context.Context, a *ambit, arg, path string, minTT
 	if err != nil {
 		return err
 	}
-	chain, err := a.processChain(t, path)
+	asked := askedFor(t, path)
+	chain, err := a.processChain(asked)
 	if err != nil {
 		return err
 	}
-	base := a.enterProcessBaseline(chain)
+	base := a.enterProcessBaseline(chain, profileName(asked))
 	d, err := a.permitted(ctx, arg)
 	if err != nil {
 		return err
@@ -122,21 +119,15 @@ func runCredentialProcess(ctx context.Context, a *ambit, arg, path string, minTT
 	return err
 }
 
-// processChain is processVar with one more question, or an error if that is asked
-// for already: the answer would never come.
-func (a *ambit) processChain(t target, path string) (string, error) {
-	asked := askedFor(t, path)
-	var chain []string
-	err := error(nil)
-	if before := a.environ[processVar]; before != "" {
-		err = json.Unmarshal([]byte(before), &chain)
-	}
-	if err != nil || slices.Contains(chain, asked) {
+// processChain is the value of [aws.ProcessVar] with this question, or an error if it
+// is asked already: a login whose source is a profile may come back to us.
+func (a *ambit) processChain(asked string) (string, error) {
+	chain, ok := aws.Asking(a.environ[aws.ProcessVar], asked)
+	if !ok {
 		return "", withHint(fmt.Errorf("the credentials of %s come from a profile whose credential_process asks for them again", a.short(asked)),
 			"let its login start from another profile")
 	}
-	b, err := json.Marshal(append(chain, asked))
-	return string(b), err
+	return chain, nil
 }
 
 // askedFor names a question: whose credentials, and which.
@@ -152,28 +143,33 @@ func askedFor(t target, path string) string {
 }
 
 // enterProcessBaseline restores the environment from before loading: programs start
-// this command with what ambit gave them.
-func (a *ambit) enterProcessBaseline(chain string) hook.Environ {
+// this command with what ambit gave them. Own is the profile that runs it.
+func (a *ambit) enterProcessBaseline(chain, own string) hook.Environ {
 	raw := a.environ
 	if path := raw["AWS_CONFIG_FILE"]; a.isGenerated(path) {
 		a.useProfile(path)
 	}
 	base := a.baseline()
-	if sealed := base[hook.RunVar]; sealed != "" {
+	// In a shell below `ambit run` the run's own is part of what was before, unless it
+	// is that which is asked for.
+	outer := base["AWS_PROFILE"] != raw["AWS_PROFILE"] && base["AWS_PROFILE"] != own
+	if sealed := base[hook.RunVar]; sealed != "" && !outer {
 		if keys, err := hook.LoadKeys(a.places, a.uid); err == nil {
 			if before, err := keys.Before(base, sealed); err == nil {
 				base = before
 			}
 		}
 	}
-	if a.isGenerated(base["AWS_CONFIG_FILE"]) && strings.HasPrefix(base["AWS_PROFILE"], profilePrefix) {
-		// Somewhere on the way AMBIT_STATE was lost. The copy of the user's file is
-		// as good as that; the profile in it leads here.
-		base = hook.NewEnviron(base.List())
-		delete(base, "AWS_PROFILE")
-	}
+	lost := base["AWS_PROFILE"] == raw["AWS_PROFILE"] && base["AWS_CONFIG_FILE"] == raw["AWS_CONFIG_FILE"]
 	base = hook.NewEnviron(base.List())
-	base[processVar] = chain
+	for _, name := range []string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE"} {
+		// Somewhere on the way AMBIT_STATE was lost: the copy of the user's file is
+		// as good as that. Or people keep the profile in their own. It leads here.
+		if base[name] == own || lost && a.isGenerated(base["AWS_CONFIG_FILE"]) && strings.HasPrefix(base[name], profilePrefix) {
+			delete(base, name)
+		}
+	}
+	base[aws.ProcessVar] = chain
 	a.enter(base)
 	return base
 }

@@ -117,9 +117,16 @@ func (a *ambit) processSubject(ctx context.Context, ev *evaluation, base hook.En
 // writeProfile makes the copy of the user's configuration with a profile and
 // returns its path. What the copy was made from, and the copy, are watched.
 func (a *ambit) writeProfile(ev *evaluation, base hook.Environ, profile awsProfile) (string, error) {
-	config, err := a.userConfig(ev, base)
+	config, err := a.userFile(ev, base, "AWS_CONFIG_FILE", "config")
 	if err != nil {
 		return "", err
+	}
+	credentials, err := a.userFile(ev, base, "AWS_SHARED_CREDENTIALS_FILE", "credentials")
+	if err != nil {
+		return "", err
+	}
+	if hasSection(credentials, profile.name) {
+		return "", withHint(fmt.Errorf("the AWS credentials file has a section [%s], whose keys would be used instead", profile.name), "rename or delete that section")
 	}
 	program, err := a.programPath(base)
 	if err != nil {
@@ -129,6 +136,9 @@ func (a *ambit) writeProfile(ev *evaluation, base hook.Environ, profile awsProfi
 	text, err := profile.appendTo(config)
 	if err != nil {
 		return "", err
+	}
+	if len(text) > safefile.MaxSize { // what shells watch has that bound
+		return "", withHint(errors.New("the AWS configuration leaves no room for a profile within 1 MiB"), "make it smaller")
 	}
 	path, err := a.keepProfile([]byte(text))
 	if err != nil {
@@ -151,10 +161,9 @@ func (a *ambit) programPath(base hook.Environ) (string, error) {
 	return self[0], nil
 }
 
-// userConfig is the configuration that AWS programs would read without us: that
-// which the definition exports, else that from before loading.
-func (a *ambit) userConfig(ev *evaluation, base hook.Environ) (string, error) {
-	const name = "AWS_CONFIG_FILE"
+// userFile is the file that AWS programs would read without us, by the variable that
+// names it: that which the definition exports, else that from before loading.
+func (a *ambit) userFile(ev *evaluation, base hook.Environ, name, standard string) (string, error) {
 	for _, f := range ev.result.Files {
 		if f.Name == name {
 			return f.Content.Reveal(), nil
@@ -176,11 +185,11 @@ func (a *ambit) userConfig(ev *evaluation, base hook.Environ) (string, error) {
 		if a.places.Home == "" {
 			return "", nil
 		}
-		path = filepath.Join(a.places.Home, ".aws", "config")
+		path = filepath.Join(a.places.Home, ".aws", standard)
 	case home && a.places.Home != "":
 		path = filepath.Join(a.places.Home, rest)
 	case !filepath.IsAbs(path):
-		return "", withHint(errors.New("AWS_CONFIG_FILE is a relative path"), "write an absolute path")
+		return "", withHint(errors.New(name+" is a relative path"), "write an absolute path")
 	}
 	if path == os.DevNull { // how people say that there is none
 		return "", nil

@@ -10,10 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
 
 	"ambit/resolver"
 	"ambit/resolver/aws/awstest"
@@ -647,4 +650,99 @@ func TestOddConfigurationFiles(t *testing.T) {
 	w.withKeys()
 	w.env["AWS_CONFIG_FILE"], w.env["AWS_SHARED_CREDENTIALS_FILE"] = os.DevNull, os.DevNull
 	w.mustOpen(assume(nil), call{})
+	w.env["AWS_SHARED_CREDENTIALS_FILE"] = w.write("mine", "[p]\n"+baseKeys)
+	if o := w.mustOpen(obj{"profile": "p"}, call{}); !slices.Equal(o.Files, []string{filepath.Join(w.dir, "mine")}) {
+		t.Errorf("watches %q", o.Files)
+	}
+}
+
+// What the SDK cannot open counts as empty for it; for whoever asks for a profile
+// that would be a riddle.
+func TestUnreadableConfigurationIsNamed(t *testing.T) {
+	w := newWorld(t)
+	w.withKeys()
+	path := filepath.Join(w.dir, ".aws", "config")
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("config", path); err != nil {
+		t.Fatal(err)
+	}
+	w.mustOpen(assume(nil), call{})
+	if err := w.fails(obj{"profile": "p"}, call{}); err.Summary != fmt.Sprintf("cannot read the AWS configuration %q: too many levels of symbolic links", path) {
+		t.Error(describe(err))
+	}
+}
+
+func TestContainerFollowsNoRedirect(t *testing.T) {
+	w := newWorld(t)
+	w.write(".aws/config", "[profile c]\nregion = eu-west-1\n")
+	w.env["AWS_CONTAINER_CREDENTIALS_FULL_URI"], w.env["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = w.server.URL+"/v1/credentials", awstest.ContainerToken
+	w.knobs(func(k *awstest.Knobs) { k.Outage = awstest.Redirect })
+	err := w.fails(obj{"profile": "c"}, call{}, awstest.ContainerToken)
+	if !strings.HasSuffix(err.Summary, "answered with a redirect, which is not followed") || err.Kind != resolver.KindNetwork {
+		t.Error(describe(err))
+	}
+	if n := w.server.Calls().Total; n != 1 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+// The profile may ask for FIPS and dual-stack endpoints; the environment is heard
+// first.
+func TestEndpointSwitches(t *testing.T) {
+	w := newWorld(t)
+	delete(w.env, "AWS_ENDPOINT_URL_STS")
+	w.write(".aws/config", "[profile f]\nuse_fips_endpoint = true\nuse_dualstack_endpoint = true\n")
+	for _, tt := range []struct {
+		profile, fips, dualStack string
+		want                     place
+	}{
+		{"", "", "", place{}},
+		{"", "true", "", place{fips: true}},
+		{"f", "", "", place{fips: true, dualStack: true}},
+		{"f", "false", "", place{dualStack: true}},
+		{"f", "", "FALSE", place{fips: true}},
+	} {
+		env := []string{"HOME=" + w.dir, "AWS_USE_FIPS_ENDPOINT=" + tt.fips, "AWS_USE_DUALSTACK_ENDPOINT=" + tt.dualStack}
+		o := newOpening(&provider{}, &resolver.Call{Env: resolver.NewBaseline(env), Now: time.Now})
+		var p *config.SharedConfig
+		if tt.profile != "" {
+			var err error
+			if p, err = o.profileNamed(tt.profile); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := o.placeFor(p, devRole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tt.want.region = "us-east-1"
+		if got != tt.want {
+			t.Errorf("%+v: %+v", tt, got)
+		}
+	}
+}
+
+// A program that comes back to us for its own keys would wait for itself.
+func TestProcessDoesNotAskItself(t *testing.T) {
+	w := newWorld(t)
+	w.write(".aws/config", "[profile p]\ncredential_process = printf %s \"$"+ProcessVar+"\" >chain; false\n")
+	w.fails(obj{"profile": "p"}, call{})
+	chain, err := os.ReadFile(filepath.Join(w.dir, "chain"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const loop = `the credential_process of profile "p" asks for its own credentials`
+	for _, before := range []string{string(chain), "not ours"} {
+		w.env[ProcessVar] = before
+		began := time.Now()
+		if err := w.fails(obj{"profile": "p"}, call{patience: resolver.Person}); err.Summary != loop || time.Since(began) > time.Second {
+			t.Errorf("after %q: %s in %v", before, describe(err), time.Since(began))
+		}
+	}
+	w.env[ProcessVar] = `["shop/dev"]`
+	if err := w.fails(obj{"profile": "p"}, call{patience: resolver.Person}); err.Summary == loop {
+		t.Error("somebody else's question is taken for this one")
+	}
 }

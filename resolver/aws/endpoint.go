@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"ambit/resolver"
@@ -60,9 +61,17 @@ func (o *opening) placeIn(service, region string, profile *config.SharedConfig) 
 		return place{}, err
 	}
 	p := place{region: region, endpoint: endpoint}
-	p.fips = o.switchedOn("AWS_USE_FIPS_ENDPOINT")
-	p.dualStack = o.switchedOn("AWS_USE_DUALSTACK_ENDPOINT")
+	p.fips = o.endpointSwitch("AWS_USE_FIPS_ENDPOINT", profile != nil && profile.UseFIPSEndpoint == sdk.FIPSEndpointStateEnabled)
+	p.dualStack = o.endpointSwitch("AWS_USE_DUALSTACK_ENDPOINT", profile != nil && profile.UseDualStackEndpoint == sdk.DualStackEndpointStateEnabled)
 	return p, nil
+}
+
+// endpointSwitch is what the environment says, else the profile.
+func (o *opening) endpointSwitch(name string, profile bool) bool {
+	if value, _ := o.call.Env.Lookup(name); value == "" {
+		return profile
+	}
+	return o.switchedOn(name)
 }
 
 func (o *opening) switchedOn(name string) bool {

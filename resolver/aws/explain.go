@@ -116,7 +116,7 @@ func (t trouble) hint(code, message string) string {
 			return fmt.Sprintf("role %q does not exist, or its trust policy does not admit this token's issuer, audience or subject", roleName(t.role))
 		case t.role != "":
 			return fmt.Sprintf("role %q does not exist, or it or %s does not permit it: aws iam get-role --role-name %s --query Role.AssumeRolePolicyDocument",
-				roleName(t.role), source, roleName(t.role))
+				roleName(t.role), source, word(roleName(t.role)))
 		case t.action != "":
 			return fmt.Sprintf("%s needs the permission %s, and kms:Decrypt for a key of your own", source, t.action)
 		}

@@ -108,5 +108,5 @@ func (o *opening) loginSessionError(ctx context.Context, p *config.SharedConfig,
 		return at(explain(ctx, err, client, trouble{service: "AWS sign-in", what: "the login session of " + source, region: p.Region}), path...)
 	}
 	return &resolver.OpenError{Kind: resolver.KindLogin, Path: path, Err: quiet{err},
-		Summary: fmt.Sprintf("the login session of %s has ended", source), Hint: fmt.Sprintf("aws login --profile %s", p.Profile)}
+		Summary: fmt.Sprintf("the login session of %s has ended", source), Hint: fmt.Sprintf("aws login --profile %s", word(p.Profile))}
 }

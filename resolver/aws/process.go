@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -13,20 +14,46 @@ import (
 	"ambit/resolver/secret"
 )
 
+// ProcessVar lists, as JSON, what programs that print credentials were asked for on
+// the way to a process. See [Asking].
+const ProcessVar = "AMBIT_CREDENTIAL_PROCESS"
+
+// Asking is the value of [ProcessVar] with one more question; false if that is asked
+// already, or the value is none of ours: the answer would never come.
+func Asking(before, question string) (chain string, ok bool) {
+	var asked []string
+	if before != "" && json.Unmarshal([]byte(before), &asked) != nil || slices.Contains(asked, question) {
+		return "", false
+	}
+	b, err := json.Marshal(append(asked, question))
+	return string(b), err == nil
+}
+
 // processStep runs a profile's credential_process by our own rules: the SDK
 // would hand it this process's environment, terminal and standard error.
-func (o *opening) processStep(p *config.SharedConfig, path []string) *step {
+//
+// It may come back to us, and ask for the keys that it is to give: then it would
+// wait for itself. So its children are told what is being asked for.
+func (o *opening) processStep(p *config.SharedConfig, path []string) (*step, error) {
 	source := fmt.Sprintf("profile %q", p.Profile)
 	configFile, _ := o.configFiles()
+	key := keyOf(map[string]any{"kind": "process", "profile": p.Profile, "command": p.CredentialProcess, "file": configFile})
+	before, _ := o.call.Env.Lookup(ProcessVar)
+	chain, ok := Asking(before, key)
+	if !ok {
+		return nil, &resolver.OpenError{Kind: resolver.KindRefused, Path: path,
+			Summary: fmt.Sprintf("the credential_process of %s asks for its own credentials", source),
+			Hint:    "let the login that it asks for start from another profile"}
+	}
 	return &step{
-		key:    keyOf(map[string]any{"kind": "process", "profile": p.Profile, "command": p.CredentialProcess, "file": configFile}),
-		source: source, kept: true,
+		key: key, source: source, kept: true,
 		fetch: func(ctx context.Context, _ *keys) (keys, time.Duration, error) {
 			out, err := o.RunCommand(ctx, resolver.Command{
 				// As the SDKs for Go, JavaScript and .NET do; others split into words,
 				// which makes no difference to what can be written for both.
 				Argv: []string{"/bin/sh", "-c", p.CredentialProcess},
-				Dir:  o.home(), Env: o.call.Env, Timeout: o.limits.total,
+				Dir:  o.home(), Timeout: o.limits.total,
+				Env: resolver.NewBaseline(append([]string{ProcessVar + "=" + chain}, o.call.Env.Environ()...)),
 			})
 			k, err := fromProcess(out, err)
 			if errors.Is(err, context.Canceled) {
@@ -40,7 +67,7 @@ func (o *opening) processStep(p *config.SharedConfig, path []string) *step {
 			}
 			return k, 0, nil
 		},
-	}
+	}, nil
 }
 
 var errProcess = errors.New("its output is not what a credential_process prints")

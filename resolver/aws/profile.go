@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -80,6 +81,18 @@ func (o *opening) configFiles() (configFile, credentialsFile string) {
 		credentialsFile = config.DefaultSharedCredentialsFilename()
 	}
 	return configFile, credentialsFile
+}
+
+// readConfigFiles notes that the user's configuration was read, and where it is.
+func (o *opening) readConfigFiles() (files []string) {
+	configFile, credentialsFile := o.configFiles()
+	for _, path := range []string{configFile, credentialsFile} {
+		if path != os.DevNull { // nothing to watch
+			files = append(files, path)
+		}
+	}
+	o.files = append(o.files, files...)
+	return files
 }
 
 // activeName is the profile that the environment selects; false if none is
@@ -216,8 +229,7 @@ func (o *opening) profile(name string, path []string) (*step, error) {
 func (o *opening) profileStep(p *config.SharedConfig, path []string) (*step, error) {
 	name := fmt.Sprintf("profile %q", p.Profile)
 	// An edit is another question, and must not wait for a renewal to be noticed.
-	configFile, credentialsFile := o.configFiles()
-	o.files = append(o.files, configFile, credentialsFile)
+	o.readConfigFiles()
 	var base *step
 	var err error
 	switch {
@@ -238,7 +250,7 @@ func (o *opening) profileStep(p *config.SharedConfig, path []string) (*step, err
 	case p.LoginSession != "" && p.CredentialSource == "":
 		return o.loginSessionStep(p, path)
 	case p.CredentialProcess != "" && p.CredentialSource == "":
-		base = o.processStep(p, path)
+		base, err = o.processStep(p, path)
 	default:
 		if base = o.machineStep(p.CredentialSource, p, name); base != nil {
 			break
@@ -250,7 +262,7 @@ func (o *opening) profileStep(p *config.SharedConfig, path []string) (*step, err
 		}
 		return nil, &resolver.OpenError{Kind: resolver.KindRefused, Path: path,
 			Summary: fmt.Sprintf("%s has no credentials", name),
-			Hint:    fmt.Sprintf("aws configure --profile %s", p.Profile)}
+			Hint:    fmt.Sprintf("aws configure --profile %s", word(p.Profile))}
 	}
 	if err != nil || p.RoleARN == "" {
 		return base, err
@@ -295,31 +307,40 @@ func (o *opening) profileWebIdentity(roleARN, sessionName, tokenFile string, p *
 
 func hasSSO(p *config.SharedConfig) bool { return p.SSOSession != nil || p.SSOStartURL != "" }
 
+const unreadableHint = "it has to be a readable, regular file of at most 1 MiB"
+
 // profileError words why a profile cannot be read. The SDK's own texts name
 // files and profiles, and for a syntax error the line, which may be a secret.
 func (o *opening) profileError(name string, err error, path []string) error {
 	open := &resolver.OpenError{Kind: resolver.KindRefused, Path: path, Err: quiet{err}}
-	configFile, credentialsFile := o.configFiles()
-	o.files = append(o.files, configFile, credentialsFile)
+	files := o.readConfigFiles()
 	var missing config.SharedConfigProfileNotExistError
 	var role config.SharedConfigAssumeRoleError
 	var load config.SharedConfigLoadError
 	switch {
 	case errors.As(err, &role):
 		open.Summary = fmt.Sprintf("profile %q takes its keys from profile %q, which has none", name, role.Profile)
-		open.Hint = fmt.Sprintf("aws configure --profile %s", role.Profile)
+		open.Hint = fmt.Sprintf("aws configure --profile %s", word(role.Profile))
 	case errors.As(err, &missing):
 		open.Summary = fmt.Sprintf("there is no AWS profile %q", missing.Profile)
 		open.Hint = "aws configure list-profiles"
+		for _, file := range files {
+			// The SDK takes what it cannot open for empty.
+			if _, err := safefile.Read(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				open.Summary = fmt.Sprintf("cannot read the AWS configuration %q: %v", file, withoutPath(err))
+				open.Hint = unreadableHint
+				break
+			}
+		}
 	case errors.As(err, &load):
 		open.Summary = fmt.Sprintf("cannot read the AWS configuration %q", load.Filename)
 		if errors.Is(err, safefile.ErrNotRegular) || errors.Is(err, safefile.ErrTooLarge) {
 			open.Summary += ": " + withoutPath(load.Err).Error()
 		}
-		open.Hint = "it has to be a readable, regular file of at most 1 MiB"
+		open.Hint = unreadableHint
 	default:
 		open.Summary = fmt.Sprintf("profile %q cannot be used", name)
-		open.Hint = fmt.Sprintf("aws configure list --profile %s", name)
+		open.Hint = fmt.Sprintf("aws configure list --profile %s", word(name))
 	}
 	return open
 }

@@ -2,6 +2,7 @@ package aws
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -17,6 +18,17 @@ func brief(d time.Duration) string {
 		text = strings.TrimSuffix(text, "0m")
 	}
 	return text
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_.:/@%+=,-]+$`)
+
+// word writes a name in a command that a reader may copy into a shell: whoever
+// wrote the name is not to choose what else that runs.
+func word(name string) string {
+	if plainWord.MatchString(name) {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
 
 // left is how long something still serves, for a notice.
