@@ -76,9 +76,10 @@ type provider struct {
 }
 
 type openedKeys struct {
-	key  string // of the step
-	role bool   // they are a role's
-	made string // step.made
+	key      string // of the step
+	role     bool   // they are a role's
+	made     string // step.made
+	iss, sub string // of the token they were given for
 }
 
 // opening is one call of the provider.
@@ -189,7 +190,7 @@ func (o *opening) run(ctx context.Context) (resolver.Opened, error) {
 	if err != nil {
 		return failed(err)
 	}
-	o.opened.Store(k.id, openedKeys{s.key, k.role, s.made})
+	o.opened.Store(k.id, openedKeys{s.key, k.role, s.made, k.iss, k.sub})
 
 	secret := func(text string) resolver.Value {
 		return resolver.Value{Kind: resolver.String, Text: text, Secret: true}

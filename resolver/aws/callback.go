@@ -65,7 +65,7 @@ func (c *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, callbackPage("This is not the login that ambit is waiting for.")) // the browser has gone away
 		return
 	}
-	text := "Logged in. Close this window and go back to the terminal."
+	text := "Now go back to the terminal, which finishes the login. This window can be closed."
 	if query.Get("code") == "" {
 		text = "The login was refused. Go back to the terminal."
 	}

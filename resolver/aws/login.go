@@ -146,11 +146,14 @@ func (o *opening) login(in resolver.Value, path []string) (*step, error) {
 	if err := k.check(); err != nil {
 		return nil, &resolver.OpenError{Path: path, Err: err, Summary: "the login's " + err.Error()}
 	}
-	s := staticStep(k, "a login", false)
-	if known, ok := o.opened.Load(k.id); ok {
-		k := known.(openedKeys)
-		s.key, s.role, s.made, s.lent = k.key, k.role, k.made, true
+	known, ok := o.opened.Load(k.id)
+	if !ok {
+		return staticStep(k, "a login", false), nil
 	}
+	from := known.(openedKeys)
+	k.iss, k.sub = from.iss, from.sub
+	s := staticStep(k, "a login", from.role)
+	s.key, s.made, s.lent = from.key, from.made, true
 	return s, nil
 }
 

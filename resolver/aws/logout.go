@@ -128,21 +128,10 @@ func (o *opening) endSession(ctx context.Context, s *ssoSession) error {
 // forget drops the keys that were made from logins of a name.
 func (o *opening) forget(ctx context.Context, name string) (logins []string, until time.Time, err error) {
 	titles := map[string]string{loginSSO: "the SSO session of ", loginMFA: "the MFA session of ", loginOIDC: "the login "}
-	var others []string
+	ours, others := o.opens()
 	var errs []error
-	for _, key := range o.Cache.OpenedKeys() {
-		if b, err := hex.DecodeString(key); err != nil || len(b) != 32 {
-			continue // no open's key
-		}
-		raw := o.Cache.Opened(key, o.call.Now())
-		if raw == nil {
-			continue
-		}
-		p, err := decodePayload(raw.Payload)
-		if err != nil {
-			others = append(others, key)
-			continue
-		}
+	for _, key := range sortedKeys(ours) {
+		p := ours[key]
 		kind, of, found := strings.Cut(p.made, " ")
 		names := []string{of}
 		if kind == loginSSO {
@@ -152,18 +141,64 @@ func (o *opening) forget(ctx context.Context, name string) (logins []string, unt
 		if !found || name != "" && !slices.Contains(names, name) && !(kind == loginSSO && sameURL(name, names[0])) {
 			continue
 		}
+		errs = append(errs, o.drop(ctx, key))
+		if p.keys == nil {
+			continue // a failure: nobody was logged in
+		}
 		logins = append(logins, titles[kind]+clip(names[0], 200))
-		if p.keys != nil && p.keys.expiration.After(o.call.Now()) && p.keys.expiration.After(until) {
+		if p.keys.expiration.After(o.call.Now()) && p.keys.expiration.After(until) {
 			until = p.keys.expiration
 		}
-		errs = append(errs, o.drop(ctx, key))
 	}
-	if name == "" || len(logins) > 0 || !until.IsZero() {
+	if name == "" || len(logins) > 0 {
 		for _, key := range others {
 			errs = append(errs, o.drop(ctx, key))
 		}
 	}
 	return logins, until, errors.Join(errs...)
+}
+
+// ForgetOthers forgets the keys that were made from an OIDC login while somebody
+// else than subject was logged in, and with them what other providers opened, for it
+// may have been read with those keys. Subject is the claim sub of the ID token.
+// Resolved entries are not touched. Forgot says whether there was anything; an error
+// says what could not be forgotten.
+func ForgetOthers(ctx context.Context, c *cache.Dir, now func() time.Time, login, subject string) (forgot bool, err error) {
+	o := newOpening(&provider{Options: Options{Cache: c}}, &resolver.Call{Now: now, Patience: resolver.Person})
+	ours, keys := o.opens()
+	for _, key := range sortedKeys(ours) {
+		if p := ours[key]; p.made == loginOf(loginOIDC, login) && p.keys != nil && p.keys.sub != subject {
+			keys, forgot = append(keys, key), true
+		}
+	}
+	if !forgot {
+		return false, nil
+	}
+	var errs []error
+	for _, key := range keys {
+		errs = append(errs, o.drop(ctx, key))
+	}
+	return true, errors.Join(errs...)
+}
+
+// opens are what the cache holds: our payloads and the keys of other providers'.
+func (o *opening) opens() (ours map[string]payload, others []string) {
+	ours = map[string]payload{}
+	for _, key := range o.Cache.OpenedKeys() {
+		if b, err := hex.DecodeString(key); err != nil || len(b) != 32 {
+			continue // no open's key
+		}
+		raw := o.Cache.Opened(key, o.call.Now())
+		if raw == nil {
+			continue
+		}
+		if p, err := decodePayload(raw.Payload); err == nil {
+			ours[key] = p
+		} else {
+			others = append(others, key)
+		}
+	}
+	return ours, others
 }
 
 // drop forgets what is kept under key, after whoever renews it now.

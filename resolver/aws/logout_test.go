@@ -90,6 +90,73 @@ func TestLogout(t *testing.T) {
 	hour(o, 12)
 }
 
+// TestLogoutOfNothing: that a login was wanted is remembered, and is no login.
+func TestLogoutOfNothing(t *testing.T) {
+	t.Parallel()
+	w := newSSOWorld(t)
+	w.fails(ssoInput(), call{})
+	if o := w.logout(""); len(o.Logins) != 0 {
+		t.Errorf("logged out of %q", o.Logins)
+	}
+}
+
+// TestForgetOthers: keys of whoever was logged in before serve nobody else.
+func TestForgetOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	who := "alice"
+	w.login = func(context.Context, string, resolver.Asker, resolver.Patience) ([]byte, error) {
+		return []byte(jwt(`{"iss":"https://login.example.com","sub":"` + who + `"}`)), nil
+	}
+	read := strings.Repeat("ab", 32) // with those keys, perhaps
+	if err := w.cache.PutOpened(read, &cache.Opened{Payload: []byte("a secret"), Acquired: time.Now().Unix()}); err != nil {
+		t.Fatal(err)
+	}
+	// Two roles, of which one is assumed with the keys of the other.
+	open := func() [2]string {
+		t.Helper()
+		p := New(Options{Cache: w.cache, LoginToken: w.login})
+		base, err := w.openBy(p, oidc(obj{"login": "work"}), call{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		role, err := w.openBy(p, assume(obj{"roleArn": devRole + "2", "source": obj{"login": base.Value}}), call{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return [2]string{id(base), id(role)}
+	}
+	play := oidc(obj{"login": "play"})
+	alices, others := open(), id(w.mustOpen(play, call{}))
+	forget := func(subject string) bool {
+		t.Helper()
+		forgot, err := ForgetOthers(t.Context(), w.cache, time.Now, "work", subject)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return forgot
+	}
+	if forget("alice") || open() != alices || w.cache.Opened(read, time.Now()) == nil {
+		t.Error("her own were forgotten")
+	}
+	who = "bob"
+	if open() != alices {
+		t.Error("the test shows nothing: her keys do not serve")
+	}
+	if !forget("bob") || w.cache.Opened(read, time.Now()) != nil {
+		t.Error("hers were not forgotten")
+	}
+	if bobs := open(); bobs[0] == alices[0] || bobs[1] == alices[1] {
+		t.Errorf("hers serve him: %q, %q", bobs, alices)
+	}
+	if forget("bob") {
+		t.Error("his own were forgotten")
+	}
+	if id(w.mustOpen(play, call{})) != others {
+		t.Error("those of another login were forgotten")
+	}
+}
+
 // TestLogoutBySessionOrURL: both name one login, whichever its keys were made by.
 func TestLogoutBySessionOrURL(t *testing.T) {
 	for _, name := range []string{"my org", testStartURL, testStartURL + "/#/"} {
