@@ -327,7 +327,7 @@ func TestLoginMFA(t *testing.T) {
 		tm.expect(question)
 		tm.interrupt()
 		out, status := tm.prompted()
-		if status != 130 || !strings.Contains(out, "ambit: error: interrupted") || strings.Contains(out, "hint") {
+		if status != 130 || !strings.Contains(out, "\nambit: error: interrupted") || strings.Contains(out, "hint") {
 			t.Errorf("%s: Ctrl-C: status %d, %q", sh, status, out)
 		}
 

@@ -33,12 +33,15 @@ func askUnseen(ctx context.Context, question string) (string, error) {
 		text, err := term.NewTerminal(tty, "").ReadPassword(printableWhole(question))
 		got <- answer{text, err}
 	}()
+	const newline = "\r\n" // what is said next is not for the line of the question
 	select {
 	case <-ctx.Done():
+		_, _ = io.WriteString(tty, newline)
 		return "", context.Cause(ctx)
 	case in := <-got:
 		switch {
 		case errors.Is(in.err, io.EOF):
+			_, _ = io.WriteString(tty, newline)
 			return "", errInterrupted // in raw mode they are bytes
 		case in.err != nil:
 			return "", fmt.Errorf("cannot read the answer: %s", reason(in.err))

@@ -118,6 +118,8 @@ func (p *asker) MFA(ctx context.Context, serial string) (string, error) {
 	}
 	defer release()
 	if p.mfa != nil {
+		// It may wait for a finger on a key, and nobody sees what it says.
+		p.Say("mfaCommand is asked for an MFA code")
 		return p.commandCode(ctx)
 	}
 	for {

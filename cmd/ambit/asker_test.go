@@ -130,8 +130,11 @@ func TestMFACommand(t *testing.T) {
 		"echo 123456": "123456", "printf '123 456'": "123456",
 		"echo 12345": "", "exit 3": "", "echo 123456; exit 1": "", "echo 123456 >&2": "", "echo 123456 >&2; exit 1": "",
 	} {
-		ask, _ := testAsker(t, map[string]string{"PATH": os.Getenv("PATH")}, &config{mfaCommand: []string{"sh", "-c", script}})
+		ask, said := testAsker(t, map[string]string{"PATH": os.Getenv("PATH")}, &config{mfaCommand: []string{"sh", "-c", script}})
 		code, err := ask.MFA(t.Context(), "arn:aws:iam::123456789012:mfa/me")
+		if got := said.String(); got != "ambit: mfaCommand is asked for an MFA code\n" {
+			t.Errorf("%s: said %q", script, got)
+		}
 		var open *resolver.OpenError
 		switch {
 		case want != "" && (err != nil || code != want):

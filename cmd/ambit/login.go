@@ -18,6 +18,7 @@ import (
 
 	"ambit/hook"
 	"ambit/resolver"
+	"ambit/resolver/aws"
 	"ambit/resolver/oidc"
 )
 
@@ -39,7 +40,7 @@ NAME is a login in config.yaml, under logins:
 The provider has to know ambit as a public (native) client that may come back to
 http://127.0.0.1, on any port or on redirectPort. MFA codes are asked for on the
 terminal, or printed by mfaCommand of config.yaml. A second terminal that needs
-the same login waits for the first.`,
+the same login waits for the first. To log in as somebody else, log out first.`,
 		Example: `  ambit login                   # all that .envrc.yaml here needs
   ambit login work              # the login "work"
   ambit login work --device     # with a code, in a browser elsewhere
@@ -80,6 +81,9 @@ func (a *ambit) loginNamed(ctx context.Context, name string, ask *asker) error {
 	}
 	if err != nil {
 		return a.unknownLogin(name, err)
+	}
+	if ask.asked.Load() {
+		a.forgetOthers(ctx)
 	}
 	a.loggedIn(ctx)
 	line := fmt.Sprintf("logged in; %s", name)
@@ -133,7 +137,13 @@ func (a *ambit) loginHere(ctx context.Context, base hook.Environ, ask *asker) er
 	a.asker = ask
 	// Without the entry's lock: a person takes minutes, and the prompts of other
 	// shells must not wait for that.
-	ev, err := a.resolve(ctx, t, record, contents, base, resolver.Person, false)
+	resolve := func() (*evaluation, error) {
+		return a.resolve(ctx, t, record, contents, base, resolver.Person, false)
+	}
+	ev, err := resolve()
+	if err == nil && ask.asked.Load() && a.forgetOthers(ctx) {
+		ev, err = resolve() // a part of it may have been theirs
+	}
 	if err != nil {
 		return err
 	}
@@ -178,6 +188,27 @@ func (a *ambit) loggedIn(ctx context.Context) {
 		a.say(warning("that a login failed cannot be forgotten: "+reason(err)), hint(`run "ambit reload" where it is needed`))
 	}
 	a.touch()
+}
+
+// forgetOthers forgets what was made from logins while somebody else was logged in,
+// and says whether there was anything.
+func (a *ambit) forgetOthers(ctx context.Context) bool {
+	conf, _ := a.config() // it was good before
+	keeper, any := a.keeper(), false
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(conf.logins)) {
+		if who := keeper.Subject(name); who != "" {
+			forgot, err := aws.ForgetOthers(ctx, a.cacheDir, a.now, name, who)
+			any, errs = any || forgot, append(errs, err)
+		}
+	}
+	if any {
+		errs = append(errs, a.cacheDir.DropEntries())
+	}
+	if err := errors.Join(errs...); err != nil {
+		a.say(warning("credentials of whoever was logged in before cannot be forgotten: "+reason(err)), hint("ambit logout --all"))
+	}
+	return any
 }
 
 // loginChoices is the hint for who names no login where no file does.

@@ -64,11 +64,19 @@ func runLogout(ctx context.Context, a *ambit, name string) error {
 		return err
 	}
 	theirs, err := aws.Logout(ctx, aws.LogoutOptions{Cache: a.cacheDir, Env: resolver.NewBaseline(base.List()), Now: a.now}, name)
+	// What directories resolved to may hold such keys, or what was read with them.
+	// Their other opens are kept, so that this costs them nothing. A person who gives
+	// up waiting for AWS has logged out here all the same.
+	dropped := a.cacheDir.DropEntries()
+	a.touch()
 	if err := interrupted(ctx); err != nil {
 		return err
 	}
-	if err != nil {
+	for _, err := range joined(err) {
 		errs = append(errs, openHinted(err))
+	}
+	if dropped != nil {
+		errs = append(errs, fmt.Errorf("cannot forget what was resolved: %w", dropped))
 	}
 	for _, login := range theirs.Logins {
 		// Keys that were made from an OIDC login are no login of their own.
@@ -76,13 +84,23 @@ func runLogout(ctx context.Context, a *ambit, name string) error {
 			ended = append(ended, oidc.Ended{Name: login, Had: true})
 		}
 	}
-	// What directories resolved to may hold such keys, or what was read with them.
-	// Their other opens are kept, so that this costs them nothing.
-	if err := a.cacheDir.DropEntries(); err != nil {
-		errs = append(errs, fmt.Errorf("cannot forget what was resolved: %w", err))
-	}
-	a.touch()
 	return a.sayLogout(name, ended, theirs.Until, errs)
+}
+
+// joined are the errors of which errors.Join made one.
+func joined(err error) []error {
+	several, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
+		return []error{err}
+	}
+	var out []error
+	for _, err := range several.Unwrap() {
+		out = append(out, joined(err)...)
+	}
+	return out
 }
 
 // logoutOIDC ends logins at OpenID providers. That there is none of the name is no
@@ -98,10 +116,10 @@ func (a *ambit) logoutOIDC(ctx context.Context, name string) (ended []oidc.Ended
 	for _, name := range names {
 		e, err := keeper.Logout(ctx, name)
 		var unknown *oidc.UnknownLoginError
-		switch {
-		case errors.As(err, &unknown):
+		if errors.As(err, &unknown) {
 			continue
-		case err != nil:
+		}
+		for _, err := range joined(err) {
 			errs = append(errs, openHinted(err))
 		}
 		ended = append(ended, e)
