@@ -197,19 +197,22 @@ __ambit_trap() {
 }
 
 # First, so that the others see the new environment. From bash 5.1 on PROMPT_COMMAND
-# may be a list, and between its elements bash restores $? and PIPESTATUS.
+# may be a list, and between its elements bash restores $? and PIPESTATUS. Ours is
+# one of them: bash-preexec ends the first one with a mark, and takes what runs after
+# that for a typed command. While it waits there for the first prompt, it has to stay
+# in one string with all that it is to run after.
 __ambit_install() {
   if ! ( \builtin unset -v PROMPT_COMMAND ) 2>/dev/null; then
     \builtin printf 'ambit: warning: PROMPT_COMMAND is read-only here\n' >&2
     \builtin return 0
   fi
   case " ${PROMPT_COMMAND[*]-} " in *__ambit_hook*) \builtin return 0 ;; esac
-  case ${BASH_VERSINFO[0]}.${BASH_VERSINFO[1]} in
-  [0-4].*|5.0)
+  case ${BASH_VERSINFO[0]}.${BASH_VERSINFO[1]}${PROMPT_COMMAND-} in
+  [0-4].*|5.0*|*__bp_install*)
     PROMPT_COMMAND='__ambit_hook; __ambit_rc=$?; \builtin eval "${__ambit_top-}"; __ambit_status "$__ambit_rc"'${PROMPT_COMMAND:+$'\n'$PROMPT_COMMAND}
     ;;
   *)
-    PROMPT_COMMAND=(__ambit_hook '\builtin eval "${__ambit_top-}"' "${PROMPT_COMMAND[@]}")
+    PROMPT_COMMAND=($'__ambit_hook\n\\builtin eval "${__ambit_top-}"' "${PROMPT_COMMAND[@]}")
     ;;
   esac
   case ${BASH_VERSINFO[0]}.${BASH_VERSINFO[1]} in

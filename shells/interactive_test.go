@@ -79,7 +79,7 @@ func TestBashPromptCommandForms(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: the others saw %q, want %q", before, got, want)
 		}
-		if first := term.value(`echo "${PROMPT_COMMAND[0]}" >out`); first != "__ambit_hook\n" {
+		if first := term.value(`echo "${PROMPT_COMMAND[0]}" >out`); !strings.HasPrefix(first, "__ambit_hook\n") {
 			t.Errorf("%s: first is %q", before, first)
 		}
 	}
@@ -162,7 +162,7 @@ func TestHookInstallsOnceAndFirst(t *testing.T) {
 			Fish: `functions --handlers | string match '*__ambit*' >out`,
 		}[s]
 		want := map[Shell]string{
-			Bash: `__ambit_hook|\builtin eval "${__ambit_top-}"|one|two|`,
+			Bash: "__ambit_hook\n\\builtin eval \"${__ambit_top-}\"|one|two|",
 			Zsh:  "__ambit_hook one two __ambit_hook one __ambit_preexec\n",
 			Fish: strings.Join(Usual[1:], " __ambit_forget\n") + " __ambit_forget\n" +
 				"fish_preexec __ambit_preexec\nfish_prompt __ambit_hook\nPWD __ambit_chpwd\n",
@@ -535,6 +535,61 @@ func TestDeadValuesAreRenewedBeforeACommand(t *testing.T) {
 			})
 		}
 	})
+}
+
+// bashPreexec works as bash-preexec does: at the first prompt it takes its own line
+// out of the first element of PROMPT_COMMAND, and ends that with a mark. What runs
+// next is a typed command, unless it stands in that element.
+const bashPreexec = `
+typing=
+__bp_install() {
+	[[ $PROMPT_COMMAND == *typing=on* ]] && return
+	trap 'typed "$BASH_COMMAND"' DEBUG
+	PROMPT_COMMAND=${PROMPT_COMMAND//$pending/:}$'\n''typing=on'
+	typing=on
+}
+typed() {
+	[[ $typing ]] || return 0
+	typing=
+	case $'\n'$PROMPT_COMMAND$'\n' in *[$'\n;']"$1"[$'\n;']*) return 0 ;; esac
+	for f in "${preexec_functions[@]}"; do $f "$1"; done
+}
+preexec_functions=(told)
+told() { printf '%s|' "$1" >>told; }
+pending='trap - DEBUG; __bp_install'
+PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}$pending
+`
+
+// bash-preexec tells of each typed command, and of no other, in whichever order the
+// two are sourced.
+func TestBashPreexec(t *testing.T) {
+	for order, parts := range map[string][2]string{"before": {bashPreexec, ""}, "after": {"", bashPreexec}} {
+		term := openTerminal(t, Bash, parts[0], parts[1])
+		p := newProject(t)
+		inProject(term)
+		say := func(value string, dead int64) {
+			term.fake.answer(t, Bash.Render(Update{Changes: []Change{{Name: "A", Value: value}},
+				Check: Check{Pwd: term.home, Generation: p.check.Generation, GenerationTime: 1700000000, Dead: dead}}), 0)
+		}
+		say("dead", time.Now().Unix()+1)
+		term.run("__ambit_pwd=", ": one", ": two")
+		for deadline := time.Now().Unix() + 1; time.Now().Unix() <= deadline; {
+			time.Sleep(50 * time.Millisecond) // the clock is the input here
+		}
+		say("alive", time.Now().Unix()+1000)
+		if got := term.value("printenv A >out"); got != "alive\n" {
+			t.Errorf("%s: a command saw %q", order, got)
+		}
+		told := read(t, filepath.Join(term.home, "told"))
+		for _, want := range []string{"|: one|", "|: two|", "|printenv A > out|"} {
+			if strings.Count("|"+told, want) != 1 {
+				t.Errorf("%s: told %q, not once of %q", order, told, want)
+			}
+		}
+		if strings.Contains(told, "__ambit_hook") || strings.Contains(told, "eval") {
+			t.Errorf("%s: told of what no one typed: %q", order, told)
+		}
+	}
 }
 
 // A trap that the user sets over ours is the user's.
