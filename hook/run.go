@@ -87,7 +87,7 @@ func Run(p Process) int {
 	var keyErr, err error
 	if r.keys, keyErr = LoadKeys(r.places, p.UID); keyErr == nil {
 		r.session, err = r.keys.OpenSession(r.env[StateVar])
-	} else if state := r.env[StateVar]; state != "" && !isUnsealed(state) {
+	} else if state := r.env[StateVar]; state != "" && !IsUnsealed(state) {
 		err = errSeal
 	}
 	if err != nil {

@@ -129,14 +129,16 @@ func unsealed(said [8]byte) string { return unsealedForm + hex.EncodeToString(sa
 
 const unsealedForm = "0"
 
-func isUnsealed(state string) bool {
+// IsUnsealed says whether a [StateVar] holds no session but what was said last, as it
+// is where there are no keys.
+func IsUnsealed(state string) bool {
 	return len(state) == len(unsealed([8]byte{})) && strings.HasPrefix(state, unsealedForm)
 }
 
 // OpenSession reads a [StateVar]; "" is no session. The error says that the
 // state is not one of ours.
 func (k *Keys) OpenSession(state string) (*Session, error) {
-	if state == "" || isUnsealed(state) {
+	if state == "" || IsUnsealed(state) {
 		return nil, nil
 	}
 	state, pending := strings.CutPrefix(state, pendingMark)

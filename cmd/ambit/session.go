@@ -25,7 +25,7 @@ func (a *ambit) session() shellSession {
 
 func (a *ambit) readSession() shellSession {
 	state := a.environ[hook.StateVar]
-	if state == "" {
+	if state == "" || hook.IsUnsealed(state) {
 		return shellSession{}
 	}
 	keys, err := hook.LoadKeys(a.places, a.uid)
