@@ -46,7 +46,7 @@ func clock() time.Time {
 type stsKey struct{}
 
 func TestScript(t *testing.T) {
-	for _, tool := range []string{"bash", "zsh", "fish", "git"} {
+	for _, tool := range []string{"bash", "zsh", "fish", "git", "curl"} {
 		if _, err := exec.LookPath(tool); err == nil {
 			continue
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -19,7 +18,14 @@ import (
 func browse(address string) error {
 	list := os.Getenv("BROWSER")
 	if list == "" {
-		browser.Stdout, browser.Stderr = io.Discard, io.Discard
+		// Not io.Discard: that is a pipe which ends with this process, and the browser
+		// with it if it writes more.
+		null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		defer null.Close()
+		browser.Stdout, browser.Stderr = null, null
 		return browser.OpenURL(address)
 	}
 	err := exec.ErrNotFound

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,8 +23,9 @@ func consoleCommand(a *ambit) *cobra.Command {
 		Short: "open the AWS console with the credentials of an environment",
 		Long: `Sign in to the AWS console as the role of this directory's environment, or of
 another, and open a browser there. No password is asked: whoever has the address
-that AWS makes for this is signed in, for as long as the role allows. It is handed
-to the browser as an argument, which other processes of yours can see for a moment.
+that AWS makes for this is signed in, for as long as the role allows. So no command
+line shows it: the browser is started with an address of this machine that leads
+there once. --print is for where no browser can be shown, as over SSH.
 
 NAME is an environment PROJECT/NAME of the stores. FILE begins with ./, ../ or /,
 or ends in .yaml; it has to be allowed.`,
@@ -53,6 +55,9 @@ func runConsole(ctx context.Context, a *ambit, arg, destination string, show boo
 	if err != nil {
 		return err
 	}
+	if !show && !hasBrowser() {
+		return noBrowser("there is no display here to show a browser on")
+	}
 	c, err := a.credentials(ctx, d, "", base, 0)
 	if err != nil {
 		return err
@@ -63,20 +68,36 @@ func runConsole(ctx context.Context, a *ambit, arg, destination string, show boo
 		return err
 	}
 	if err != nil {
-		var open *resolver.OpenError
-		if errors.As(err, &open) && open.Hint != "" {
-			return withHint(errors.New(open.Summary), open.Hint)
-		}
-		return err
+		return openHinted(err)
 	}
 	if show {
 		_, err = a.out.Write([]byte(address + "\n"))
 		return err
 	}
-	if !hasBrowser() || browse(address) != nil {
-		return withHint(errors.New("no browser could be started"), "ambit console --print prints the address")
+	return a.handOver(ctx, address)
+}
+
+const (
+	visitTime   = time.Minute     // how long a browser may take to come
+	visitSilent = 2 * time.Second // until then nothing is said
+)
+
+// handOver opens a browser at an address that may stand on no command line.
+func (a *ambit) handOver(ctx context.Context, address string) error {
+	waiting := time.AfterFunc(visitSilent, func() { a.say(plain("waiting for the browser …")) })
+	defer waiting.Stop()
+	err := aws.HandOver(ctx, address, a.uid, visitTime, browse)
+	switch {
+	case err == nil || interrupted(ctx) != nil:
+		return err
+	case errors.Is(err, aws.ErrNoVisit):
+		return noBrowser(fmt.Sprintf("no browser has come within %d seconds", int(visitTime/time.Second)))
 	}
-	return nil
+	return noBrowser("no browser could be started")
+}
+
+func noBrowser(text string) error {
+	return withHint(errors.New(text), "ambit console --print prints the address")
 }
 
 var serviceName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)

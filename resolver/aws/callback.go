@@ -3,14 +3,10 @@ package aws
 import (
 	"context"
 	"crypto/subtle"
-	"errors"
 	"io"
-	"log"
-	"net"
 	"net/http"
 	"net/url"
 	"sync"
-	"time"
 )
 
 const callbackPath = "/oauth/callback"
@@ -18,9 +14,8 @@ const callbackPath = "/oauth/callback"
 // callback waits on a loopback address for the browser that comes back from a
 // login by authorization code (RFC 8252, section 7.3).
 type callback struct {
-	server *http.Server
-	port   string
-	state  string
+	*loopback
+	state string
 
 	once   sync.Once
 	answer chan url.Values
@@ -28,21 +23,12 @@ type callback struct {
 
 // listen opens a free port. Only what brings this state is an answer.
 func listen(state string) (*callback, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	c := &callback{state: state, answer: make(chan url.Values, 1)}
+	var err error
+	c.loopback, err = serveLoopback(c)
 	if err != nil {
 		return nil, err
 	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		_ = l.Close()
-		return nil, err
-	}
-	c := &callback{port: port, state: state, answer: make(chan url.Values, 1)}
-	c.server = &http.Server{
-		Handler: c, ErrorLog: log.New(io.Discard, "", 0), // it would write what it was sent to stderr
-		ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 32 << 10,
-	}
-	go func() { _ = c.server.Serve(l) }() // ends with close
 	return c, nil
 }
 
@@ -87,14 +73,5 @@ func (c *callback) wait(ctx context.Context) (url.Values, error) {
 		return query, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	}
-}
-
-// close ends the server, at last by cutting its connections.
-func (c *callback) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	if err := c.server.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
-		_ = c.server.Close() // nothing is left that could fail
 	}
 }
