@@ -97,7 +97,7 @@ func wantedOf(e *cache.Entry, now int64) wanted {
 	w.sort()
 	w.put(want{name: EnvVar, value: &e.Label})
 	w.put(want{name: DirVar, value: &e.Dir})
-	if e.ExpiresAt > now {
+	if e.ExpiresAt != 0 { // also when it is past, so that a prompt can show it
 		at := strconv.FormatInt(e.ExpiresAt, 10)
 		w.put(want{name: ExpiresVar, value: &at})
 	}

@@ -270,10 +270,13 @@ func TestExpiry(t *testing.T) {
 	})
 	s.resolves(dir, failed)
 	wantLines(t, "dead", s.prompt(dir), "ambit: error: STS is down")
-	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_PROFILE", ExpiresVar} {
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_PROFILE"} {
 		if v, ok := s.env[name]; ok {
 			t.Errorf("%s is %q", name, v)
 		}
+	}
+	if s.env[ExpiresVar] != fmt.Sprint(now+660+3540) {
+		t.Errorf("%s is %q", ExpiresVar, s.env[ExpiresVar])
 	}
 	if s.env["PLAIN"] != "p" || s.until() != s.now.Unix()+30 {
 		t.Errorf("PLAIN %q, until +%d", s.env["PLAIN"], s.until()-s.now.Unix())

@@ -43,16 +43,17 @@ func isPrintable(text string) bool {
 	return len(text) <= maxColumns
 }
 
-// PrintableSegment is [Printable] for a part of a prompt. What [Printable] would
-// escape, and also backslash, dollar, backquote and percent, become {NN} in
-// hexadecimal: no prompt of any shell reads these, whether the segment is stored
-// in PS1, substituted into it or expanded once more.
+// PrintableSegment is [Printable] for a part of a prompt: ASCII, in which nothing
+// means anything to bash, zsh (promptsubst, promptbang), fish or the status line of
+// tmux. All else, and also backslash, dollar, backquote, percent, ! and #, become
+// {NN} in hexadecimal: no prompt of any shell reads these, whether the segment is
+// stored in PS1, substituted into it or expanded once more.
 func PrintableSegment(text string) string {
 	return clean(text, func(r rune, raw byte) string {
 		switch {
 		case r == utf8.RuneError && raw != 0:
 			return "{" + strconv.FormatInt(int64(raw), 16) + "}"
-		case r < 0x20 || r == 0x7f || invisible(r), strings.ContainsRune("\\$`%", r):
+		case r < 0x20 || r > 0x7e, strings.ContainsRune("\\$`%!#", r):
 			return "{" + strconv.FormatInt(int64(r), 16) + "}"
 		}
 		return ""

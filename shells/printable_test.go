@@ -38,6 +38,8 @@ func TestPrintableSegment(t *testing.T) {
 		`\u\w`:        "{5c}u{5c}w",
 		"\x1b[31m":    "{1b}[31m",
 		"\u202e\xff":  "{202e}{ff}",
+		"caf\u00e9!":  "caf{e9}{21}",
+		"#[fg=red]":   "{23}[fg=red]",
 	} {
 		if got := PrintableSegment(text); got != want {
 			t.Errorf("PrintableSegment(%q) = %q, want %q", text, got, want)
@@ -64,8 +66,10 @@ func FuzzPrintable(f *testing.F) {
 				}
 			}
 		}
-		if segment := PrintableSegment(text); strings.ContainsAny(segment, "\\$`%") {
-			t.Errorf("%q", segment)
+		for _, c := range []byte(PrintableSegment(text)) {
+			if c < ' ' || c > '~' || strings.IndexByte("\\$`%!#", c) >= 0 {
+				t.Errorf("%q in %q", c, PrintableSegment(text))
+			}
 		}
 	})
 }

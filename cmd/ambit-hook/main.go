@@ -19,12 +19,18 @@ import (
 )
 
 const usage = `usage: ambit-hook bash|zsh|fish
+       ambit-hook prompt
 
 Prints what the shell has to change at this prompt. The hook that
 "ambit hook SHELL" prints runs it; there is no need to type it.
 
+With "prompt", prints a segment for prompts, such as "shop/dev 42m": what is
+loaded, and how long its credentials live or that they have expired; "not loaded"
+where the shell was told why; nothing where there is nothing. It reads nothing but
+the variables that ambit sets.
+
 Example:
-  ambit-hook bash | less
+  PS1='$(ambit-hook prompt) \w \$ '
 `
 
 func main() {
@@ -43,6 +49,9 @@ func run(args []string) (status int) {
 		fmt.Print(usage)
 		return 0
 	}
+	if len(args) == 1 && args[0] == "prompt" {
+		return prompt()
+	}
 	if len(args) != 1 {
 		fmt.Fprint(os.Stderr, usage)
 		return 2
@@ -56,6 +65,18 @@ func run(args []string) (status int) {
 		Shell: shell, Env: os.Environ(), UID: os.Geteuid(), GID: os.Getegid(), Terminal: hook.Terminal, Now: time.Now,
 		Stdout: os.Stdout, Stderr: os.Stderr, Resolver: resolver, Interrupt: interrupt,
 	})
+}
+
+// prompt prints the segment for a person's prompt.
+func prompt() int {
+	text := hook.Segment(os.LookupEnv, time.Now())
+	if text == "" {
+		return 0
+	}
+	if _, err := os.Stdout.WriteString(text + "\n"); err != nil {
+		return 1 // whoever draws the prompt has gone
+	}
+	return 0
 }
 
 // resolver is the program ambit beside this one, or none.
