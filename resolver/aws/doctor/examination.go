@@ -1,10 +1,19 @@
 package doctor
 
+import "sync"
+
 // examination is what is known of a patient. What is costly is found out once, when
 // it is first asked for.
 type examination struct {
 	Patient
-}
 
-// sources are the places that hold credentials, in the order of the AWS CLI v1.
-func (x *examination) sources() []Source { return nil }
+	opening sync.Mutex
+	opened  map[string]*file // by path
+	look    sync.Once
+	places  []Source
+	chains  [3][]step // by reader
+
+	// onInstance is set where an instance's metadata gave credentials: then it is a
+	// place that holds some.
+	onInstance bool
+}

@@ -1,0 +1,98 @@
+package doctor
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var accountOfARN = regexp.MustCompile(`^arn:[a-z0-9-]+:(?:iam|sts)::([0-9]{12}):`)
+
+// accountInARN is the account of a role or user, "" if the ARN names none.
+func accountInARN(arn string) string {
+	if m := accountOfARN.FindStringSubmatch(arn); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+var account = regexp.MustCompile(`^[0-9]{12}$`)
+
+func isAccount(s string) bool { return account.MatchString(s) }
+
+// roleTrouble is why a reader gives up on a profile's role before it asks anybody.
+func (x *examination) roleTrouble(r reader, p *profile) string {
+	visited := []string{p.name}
+	for {
+		source, credential := p.has("source_profile"), p.has("credential_source")
+		switch {
+		case source && credential:
+			return fmt.Sprintf("profile %q has both source_profile and credential_source", clip(p.name))
+		case credential:
+			known := []string{"Ec2InstanceMetadata", "Environment", "EcsContainer"}
+			value := p.get("credential_source")
+			if !slices.ContainsFunc(known, func(k string) bool { return k == value || r.python() && strings.EqualFold(k, value) }) {
+				return fmt.Sprintf("credential_source of profile %q must be Ec2InstanceMetadata, Environment or EcsContainer", clip(p.name))
+			}
+			return ""
+		case !source && r == goSDK:
+			return ""
+		case !source:
+			return fmt.Sprintf("profile %q has role_arn, but neither source_profile nor credential_source", clip(p.name))
+		}
+		name := p.get("source_profile")
+		next := x.profile(r, name)
+		static := next.has("aws_access_key_id") || next.has("aws_secret_access_key")
+		switch {
+		case next == nil:
+			return fmt.Sprintf("source_profile of profile %q names %q, which is not there", clip(p.name), clip(name))
+		case name == p.name && static || static && !slices.Contains(visited, name):
+			return ""
+		case slices.Contains(visited, name):
+			return fmt.Sprintf("source_profile leads back to profile %q", clip(name))
+		case next.get("role_arn") == "" || next.has("web_identity_token_file"):
+			return x.emptySource(p, next)
+		}
+		visited, p = append(visited, name), next
+	}
+}
+
+// emptySource is trouble where a role's source profile says nothing about
+// credentials.
+func (x *examination) emptySource(p, source *profile) string {
+	for _, key := range []string{"web_identity_token_file", "sso_session", "sso_start_url", "login_session", "credential_process"} {
+		if source.has(key) {
+			return ""
+		}
+	}
+	return fmt.Sprintf("source_profile of profile %q is %q, which has no credentials", clip(p.name), clip(source.name))
+}
+
+// ssoTrouble is what a profile lacks for a login at IAM Identity Center.
+func (x *examination) ssoTrouble(r reader, p *profile) string {
+	get := p.get
+	if name := p.get("sso_session"); p.has("sso_session") {
+		session := x.session(r, name)
+		if session == nil {
+			return fmt.Sprintf("sso_session of profile %q names %q, which is not there", clip(p.name), clip(name))
+		}
+		get = func(key string) string {
+			if e, ok := session.values[key]; ok {
+				return e.value
+			}
+			return p.get(key)
+		}
+		for _, key := range []string{"sso_start_url", "sso_region"} {
+			if p.has(key) && p.get(key) != get(key) {
+				return fmt.Sprintf("%s of profile %q differs from that of its sso-session", key, clip(p.name))
+			}
+		}
+	}
+	for _, key := range []string{"sso_start_url", "sso_region", "sso_account_id", "sso_role_name"} {
+		if get(key) == "" {
+			return fmt.Sprintf("profile %q lacks %s", clip(p.name), key)
+		}
+	}
+	return ""
+}
