@@ -94,6 +94,10 @@ type opening struct {
 	notices []string
 	shared  map[string]*sharedProfile
 	revoked map[string]bool // access key ids that AWS no longer knows
+
+	trial  *Trial // notes how far the chain comes, see [Try]; else nil
+	trying sync.Mutex
+	asked  *httpClient // the last one made, in a trial
 }
 
 func (p *provider) open(ctx context.Context, call *resolver.Call) (resolver.Opened, error) {

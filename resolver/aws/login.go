@@ -135,7 +135,7 @@ func staticStep(k keys, source string, role bool) *step {
 		key: keyOf(map[string]any{
 			"kind": "keys", "id": k.id, "secret": sumOf(k.secret), "token": sumOf(k.token),
 		}),
-		source: source, role: role,
+		source: source, link: Link{Kind: "keys"}, role: role,
 		fetch: func(context.Context, *keys) (keys, time.Duration, error) { return k, 0, nil },
 	}
 }

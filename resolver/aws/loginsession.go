@@ -32,12 +32,16 @@ func (o *opening) loginSessionStep(p *config.SharedConfig, path []string) (*step
 	o.retryOn(file)
 	return &step{
 		key:    keyOf(map[string]any{"kind": "login_session", "profile": sumOfProfile(p), "file": file, "region": at.region, "endpoint": at.endpoint}),
-		source: source, role: p.RoleARN != "", kept: true, // whose keys it gives else is not known before
+		source: source, link: Link{Kind: "login_session", Profile: p.Profile}, role: p.RoleARN != "", kept: true, // whose keys it gives else is not known before
 		identity: func() (tokenIdentity, bool) { // another login is a reason to try again
 			b, err := safefile.Read(file)
 			return tokenIdentity{sum: hash(b)}, err == nil
 		},
 		fetch: func(ctx context.Context, _ *keys) (keys, time.Duration, error) {
+			if _, err := safefile.Read(file); err == nil && o.trial != nil {
+				return keys{}, 0, &resolver.OpenError{Kind: resolver.KindLogin, Path: path, Err: ErrUntried,
+					Summary: fmt.Sprintf("the login session of %s may be due for a renewal", source), Hint: fmt.Sprintf("aws login --profile %s", word(p.Profile))}
+			}
 			client := o.newHTTPClient(p)
 			k, err := o.askSDK(ctx, p, at, client)
 			if err != nil {

@@ -79,7 +79,7 @@ func (m machineKeys) keys() (keys, error) {
 func (o *opening) containerStep(address string, p *config.SharedConfig, source string) *step {
 	return &step{
 		key:    keyOf(map[string]any{"kind": "container", "address": address}),
-		source: source, role: true, kept: true,
+		source: source, link: Link{Kind: "container"}, role: true, kept: true,
 		fetch: func(ctx context.Context, _ *keys) (keys, time.Duration, error) {
 			if err := localAddress(address); err != nil {
 				return keys{}, 0, err
@@ -183,7 +183,7 @@ func (o *opening) instanceOptions(wanted bool, p *config.SharedConfig) (imds.Opt
 func (o *opening) instanceStep(options imds.Options, p *config.SharedConfig, source string) *step {
 	return &step{
 		key:    keyOf(map[string]any{"kind": "instance", "endpoint": options.Endpoint}),
-		source: source, role: true, kept: true,
+		source: source, link: Link{Kind: "instance"}, role: true, kept: true,
 		fetch: func(ctx context.Context, _ *keys) (keys, time.Duration, error) {
 			client := o.newHTTPClient(p)
 			options.HTTPClient, options.Retryer = client, retryer(o.limits)

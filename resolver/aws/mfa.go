@@ -32,8 +32,17 @@ func (o *opening) mfaStep(serial string, base *step, duration time.Duration, p p
 		key: keyOf(map[string]any{
 			"kind": "mfa", "serial": serial, "seconds": int64(duration / time.Second), "base": base.key, "endpoint": p.endpoint,
 		}),
-		source: "MFA session from " + base.source, kept: true, asked: true, made: loginOf(loginMFA, serial),
-		fetch: func(context.Context, *keys) (keys, time.Duration, error) {
+		source: "MFA session from " + base.source, link: Link{Kind: "mfa", Serial: serial}, kept: true, asked: true, made: loginOf(loginMFA, serial),
+		fetch: func(ctx context.Context, _ *keys) (keys, time.Duration, error) {
+			if o.trial != nil {
+				user, err := o.obtain(ctx, base)
+				if err == nil {
+					o.signed(user)
+					err = &resolver.OpenError{Kind: resolver.KindLogin, Path: path, Err: ErrUntried,
+						Summary: fmt.Sprintf("an MFA code of %s is wanted", clip(serial, 200)), Hint: runLogin}
+				}
+				return keys{}, 0, err
+			}
 			if given == nil || o.revoked[given.id] {
 				return keys{}, 0, &resolver.OpenError{Kind: resolver.KindLogin, Path: path,
 					Summary: fmt.Sprintf("an MFA code of %s is wanted", clip(serial, 200)), Hint: runLogin}

@@ -17,6 +17,7 @@ import (
 type step struct {
 	key    string // what is asked, as a hash; names its place in the cache
 	source string // for people, such as `assumeRole from profile "base"`
+	link   Link   // for the doctor
 	role   bool   // the keys will be a role's
 	kept   bool   // goes through the cache
 	lent   bool   // another open keeps the keys, under key
@@ -94,6 +95,7 @@ func (o *opening) obtain(ctx context.Context, s *step) (kept, error) {
 		if err == nil {
 			err = o.checked(k, s)
 		}
+		o.tried(s, err)
 		return kept{keys: k}, err
 	}
 	now := o.call.Now()
@@ -165,9 +167,11 @@ func (o *opening) obtain(ctx context.Context, s *step) (kept, error) {
 	if err == nil {
 		var got kept
 		if got, err = o.keep(s, k, skew, theirs); err == nil {
+			o.tried(s, nil)
 			return got, nil
 		}
 	}
+	o.tried(s, err)
 	if errors.Is(err, context.Canceled) {
 		return kept{}, err // a person gave up: that says nothing about AWS
 	}

@@ -46,8 +46,12 @@ func (o *opening) processStep(p *config.SharedConfig, path []string) (*step, err
 			Hint:    "let the login that it asks for start from another profile"}
 	}
 	return &step{
-		key: key, source: source, kept: true,
+		key: key, source: source, link: Link{Kind: "credential_process", Profile: p.Profile}, kept: true,
 		fetch: func(ctx context.Context, _ *keys) (keys, time.Duration, error) {
+			if o.RunCommand == nil {
+				return keys{}, 0, &resolver.OpenError{Kind: resolver.KindRefused, Path: path, Err: ErrUntried,
+					Summary: fmt.Sprintf("the credential_process of %s was not run", source)}
+			}
 			out, err := o.RunCommand(ctx, resolver.Command{
 				// As the SDKs for Go, JavaScript and .NET do; others split into words,
 				// which makes no difference to what can be written for both.

@@ -237,6 +237,7 @@ func (o *opening) profileStep(p *config.SharedConfig, path []string) (*step, err
 		base, err = o.profileStep(p.Source, path)
 	case p.Credentials.HasKeys():
 		base = staticStep(profileKeys(p), name, false)
+		base.link.Profile = p.Profile
 	case p.CredentialSource == "Environment":
 		if base, err = o.environmentKeys(path); base == nil && err == nil {
 			err = &resolver.OpenError{Kind: resolver.KindRefused, Path: path,
@@ -246,7 +247,9 @@ func (o *opening) profileStep(p *config.SharedConfig, path []string) (*step, err
 	case p.WebIdentityTokenFile != "":
 		return o.profileWebIdentity(p.RoleARN, p.RoleSessionName, p.WebIdentityTokenFile, p, path)
 	case hasSSO(p) && p.CredentialSource == "":
-		base, err = o.ssoProfile(p, path)
+		if base, err = o.ssoProfile(p, path); err == nil {
+			base.link.Profile = p.Profile
+		}
 	case p.LoginSession != "" && p.CredentialSource == "":
 		return o.loginSessionStep(p, path)
 	case p.CredentialProcess != "" && p.CredentialSource == "":
@@ -271,7 +274,7 @@ func (o *opening) profileStep(p *config.SharedConfig, path []string) (*step, err
 	if r.sessionName == "" {
 		r.sessionName = "ambit"
 	}
-	if p.RoleDurationSeconds != nil && *p.RoleDurationSeconds >= 15*time.Minute && !base.role {
+	if p.RoleDurationSeconds != nil && *p.RoleDurationSeconds >= 15*time.Minute && (!base.role || o.trial != nil) {
 		r.duration = *p.RoleDurationSeconds
 	}
 	at, err := o.placeFor(p, p.RoleARN)
@@ -284,7 +287,7 @@ func (o *opening) profileStep(p *config.SharedConfig, path []string) (*step, err
 		}
 	}
 	s := o.assumedRoleStep(r, at, p)
-	s.source = name
+	s.source, s.link.Profile = name, p.Profile
 	return s, nil
 }
 
@@ -301,8 +304,13 @@ func (o *opening) profileWebIdentity(roleARN, sessionName, tokenFile string, p *
 	if err != nil {
 		return nil, err
 	}
-	return o.webIdentityStep(webIdentity{roleARN: roleARN, sessionName: sessionName, duration: time.Hour,
-		token: o.fileToken(tokenFile, path)}, at, p), nil
+	s := o.webIdentityStep(webIdentity{roleARN: roleARN, sessionName: sessionName, duration: time.Hour,
+		token: o.fileToken(tokenFile, path)}, at, p)
+	s.link.Token = tokenFile
+	if p != nil && p.WebIdentityTokenFile == tokenFile {
+		s.link.Profile = p.Profile
+	}
+	return s, nil
 }
 
 func hasSSO(p *config.SharedConfig) bool { return p.SSOSession != nil || p.SSOStartURL != "" }

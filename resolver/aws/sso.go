@@ -88,7 +88,7 @@ func (o *opening) ssoStep(s *ssoSession, key, account, role, source string) (*st
 		key: keyOf(map[string]any{
 			"kind": "sso", "startUrl": s.startURL, "account": account, "role": role, "region": s.region, "endpoint": portal.endpoint,
 		}),
-		source: source, role: true, kept: true, made: loginOf(loginSSO, s.startURL+" "+key),
+		source: source, link: Link{Kind: "sso", Role: role, Account: account}, role: true, kept: true, made: loginOf(loginSSO, s.startURL+" "+key),
 		identity: func() (tokenIdentity, bool) {
 			t := readSSOToken(s.file)
 			if t == nil {

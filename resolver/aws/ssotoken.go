@@ -29,8 +29,12 @@ func (o *opening) ssoToken(ctx context.Context, s *ssoSession) (*ssoToken, error
 	if ready() {
 		return t, nil
 	}
-	if !t.renewable(o.call.Now()) {
+	if !t.renewable(o.call.Now()) || o.trial != nil && s.refused != nil {
 		return nil, s.needed(t)
+	}
+	if o.trial != nil {
+		return nil, &resolver.OpenError{Kind: resolver.KindLogin, Path: s.path, Err: ErrUntried,
+			Summary: fmt.Sprintf("the SSO session of %s is due for a renewal", s.name), Hint: runLogin}
 	}
 	unlock, err := o.Cache.Lock(ctx, s.lockOf("renewal"), ready)
 	if errors.Is(err, cache.ErrBusy) {

@@ -20,7 +20,11 @@ import (
 )
 
 func (o *opening) newHTTPClient(profile *config.SharedConfig) *httpClient {
-	return &httpClient{limits: o.limits, bundle: bundle(o.call.Env, profile)}
+	client := &httpClient{limits: o.limits, bundle: bundle(o.call.Env, profile)}
+	if o.trial != nil {
+		o.asked = client
+	}
+	return client
 }
 
 // newSTS makes a client that knows nothing but what it is given here: no file
@@ -61,8 +65,11 @@ const longest = time.Hour
 
 // withinLimit asks for a duration and, if AWS says that it is too long, once
 // more for an hour. It returns the seconds granted if they are fewer than asked.
-func withinLimit(asked time.Duration, before *keys, ask func(seconds int32) error) (granted int64, err error) {
+func (o *opening) withinLimit(asked time.Duration, before *keys, ask func(seconds int32) error) (granted int64, err error) {
 	seconds := int32(asked / time.Second)
+	if o.trial != nil {
+		return 0, ask(seconds) // as other programs do
+	}
 	hour := int32(longest / time.Second)
 	if before != nil && before.granted != 0 {
 		return before.granted, ask(int32(before.granted))
@@ -117,7 +124,8 @@ func (o *opening) webIdentityStep(w webIdentity, p place, profile *config.Shared
 			"kind": "oidc", "role": w.roleARN, "session": w.sessionName, "seconds": int64(w.duration / time.Second),
 			"policyArns": w.policyARNs, "token": w.token.question, "region": p.region, "endpoint": p.endpoint,
 		}),
-		source: "oidc", role: true, kept: true, made: w.token.made, identity: w.token.identity, login: w.token.login,
+		source: "oidc", link: Link{Kind: "web identity", Role: w.roleARN, Seconds: int(w.duration / time.Second)},
+		role: true, kept: true, made: w.token.made, identity: w.token.identity, login: w.token.login,
 		fetch: func(ctx context.Context, before *keys) (keys, time.Duration, error) {
 			token, id, err := w.token.acquire(ctx, o.call.Now())
 			if err != nil {
@@ -134,7 +142,7 @@ func (o *opening) webIdentityStep(w webIdentity, p place, profile *config.Shared
 				})
 				return err
 			}
-			granted, err := withinLimit(w.duration, before, func(seconds int32) error {
+			granted, err := o.withinLimit(w.duration, before, func(seconds int32) error {
 				err := ask(seconds)
 				// AWS could not reach the issuer this moment (aws/aws-cli#7194);
 				// the SDK does not know that it passes.
@@ -190,7 +198,9 @@ func (o *opening) assumedRoleStep(r assumedRole, p place, profile *config.Shared
 			"externalId": r.externalID, "sourceIdentity": r.sourceIdentity, "policy": r.policy, "policyArns": r.policyARNs,
 			"tags": r.tags, "transitive": r.transitive, "base": r.base.key, "region": p.region, "endpoint": p.endpoint,
 		}),
-		source: "assumeRole from " + r.base.source, role: true, kept: true, made: r.base.made, identity: r.base.identity, login: r.base.login,
+		source: "assumeRole from " + r.base.source,
+		link:   Link{Kind: "role", Role: r.roleARN, Seconds: int(r.duration / time.Second), Chained: r.base.role},
+		role:   true, kept: true, made: r.base.made, identity: r.base.identity, login: r.base.login,
 		fetch: func(ctx context.Context, before *keys) (keys, time.Duration, error) {
 			base, err := o.obtain(ctx, r.base)
 			if err != nil {
@@ -224,7 +234,8 @@ func (o *opening) assume(ctx context.Context, r assumedRole, base kept, before *
 	http := o.newHTTPClient(profile)
 	client := newSTS(p, o.limits, http, base.provide())
 	var out *sts.AssumeRoleOutput
-	granted, err := withinLimit(r.duration, before, func(seconds int32) (err error) {
+	o.signed(base)
+	granted, err := o.withinLimit(r.duration, before, func(seconds int32) (err error) {
 		out, err = client.AssumeRole(ctx, &sts.AssumeRoleInput{
 			RoleArn: &r.roleARN, RoleSessionName: &r.sessionName, DurationSeconds: &seconds,
 			ExternalId: optional(r.externalID), SourceIdentity: optional(r.sourceIdentity), Policy: optional(r.policy),
@@ -276,7 +287,7 @@ func (o *opening) sessionStep(base *step, duration time.Duration, p place, profi
 		key: keyOf(map[string]any{
 			"kind": "session", "seconds": int64(duration / time.Second), "base": base.key, "region": p.region, "endpoint": p.endpoint,
 		}),
-		source: "session from " + base.source, kept: true, made: base.made, login: base.login,
+		source: "session from " + base.source, link: Link{Kind: "session"}, kept: true, made: base.made, login: base.login,
 		fetch: func(ctx context.Context, _ *keys) (keys, time.Duration, error) {
 			user, err := o.obtain(ctx, base)
 			if err != nil {
