@@ -248,7 +248,10 @@ func (x *examination) goChain() (chain []step) {
 	name, _ := x.profileInForce(goSDK)
 	p := x.profile(goSDK, name)
 	keys := p.get("aws_access_key_id") != "" && p.get("aws_secret_access_key") != ""
-	if p.get("role_arn") != "" && p.get("web_identity_token_file") == "" && (p.get("source_profile") != "" || p.get("credential_source") != "" || keys) {
+	// The role is put on top of whatever the profile says otherwise; a web identity
+	// is for that role itself.
+	onTop := p.get("web_identity_token_file") == "" || keys || p.get("source_profile") != "" || p.get("credential_source") != ""
+	if p.get("role_arn") != "" && onTop {
 		add(inRole, x.ofProfile(p, "role", "role_arn"), x.roleTrouble(goSDK, p))
 	}
 	if keys {

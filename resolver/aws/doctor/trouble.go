@@ -35,6 +35,12 @@ func (x *examination) roleTrouble(r reader, p *profile) string {
 			if !slices.ContainsFunc(known, func(k string) bool { return k == value || r.python() && strings.EqualFold(k, value) }) {
 				return fmt.Sprintf("credential_source of profile %q must be Ec2InstanceMetadata, Environment or EcsContainer", clip(p.name))
 			}
+			if strings.EqualFold(value, "Environment") && r.python() && x.env("AWS_ACCESS_KEY_ID") == "" {
+				return fmt.Sprintf("profile %q takes its keys from the environment, which has none", clip(p.name))
+			}
+			if strings.EqualFold(value, "EcsContainer") && x.env("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") == "" && x.env("AWS_CONTAINER_CREDENTIALS_FULL_URI") == "" {
+				return fmt.Sprintf("profile %q takes its keys from the container, and AWS_CONTAINER_CREDENTIALS_* is not set", clip(p.name))
+			}
 			return ""
 		case !source && r == goSDK:
 			return ""
