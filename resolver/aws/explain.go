@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"unicode/utf8"
@@ -56,7 +57,7 @@ func explain(ctx context.Context, err error, client *httpClient, t trouble) erro
 	network := func(hint, format string, args ...any) error {
 		return &resolver.OpenError{Kind: resolver.KindNetwork, Summary: fmt.Sprintf(format, args...), Hint: hint, Err: quiet{err}}
 	}
-	const proxy = "something stands between you and AWS: sign in to this network, or check HTTPS_PROXY and NO_PROXY"
+	const proxy = "something stands between you and AWS: sign in to this network, or check HTTPS_PROXY and NO_PROXY: " + runDoctor
 
 	var bad *bundleError
 	switch {
@@ -88,7 +89,7 @@ func explain(ctx context.Context, err error, client *httpClient, t trouble) erro
 		return network("try again in a moment", "%s is out of order: %d %s", at, a.status, http.StatusText(a.status))
 	case a.status < 400 || code == "":
 		return network(proxy, "%s answered something that is not an answer of it (status %d)", at, a.status)
-	case strings.Contains(code, "Throttl") || code == "RequestLimitExceeded" || a.status == http.StatusTooManyRequests:
+	case slices.Contains(throttled, code) || strings.Contains(code, "Throttl") || a.status == http.StatusTooManyRequests:
 		return network("wait a moment", "AWS answers too many requests: %s: %s", code, message)
 	}
 	summary := fmt.Sprintf("AWS refused %s: %s", t.what, code)
@@ -98,57 +99,10 @@ func explain(ctx context.Context, err error, client *httpClient, t trouble) erro
 	return refused(t.hint(code, message), "%s", summary)
 }
 
-// hint says what a reader can do about an error code of STS.
+// hint says what a reader can do about an error code.
 func (t trouble) hint(code, message string) string {
-	source := t.source
-	if source == "" {
-		source = "the keys"
-	}
-	switch code {
-	case "ForbiddenException", "ResourceNotFoundException":
-		if t.portal {
-			return "check accountId and roleName, or ask the administrator of IAM Identity Center to assign the permission set"
-		}
-		return t.list
-	case "AccessDenied", "AccessDeniedException":
-		switch {
-		case t.web:
-			return fmt.Sprintf("role %q does not exist, or its trust policy does not admit this token's issuer, audience or subject", roleName(t.role))
-		case t.role != "":
-			return fmt.Sprintf("role %q does not exist, or it or %s does not permit it: aws iam get-role --role-name %s --query Role.AssumeRolePolicyDocument",
-				roleName(t.role), source, word(roleName(t.role)))
-		case t.action != "":
-			return fmt.Sprintf("%s needs the permission %s, and kms:Decrypt for a key of your own", source, t.action)
-		}
-		return "ask an administrator for the permission"
-	case "ExpiredToken", "ExpiredTokenException":
-		if t.web {
-			return "get a new OIDC token"
-		}
-		return fmt.Sprintf("renew the temporary keys of %s", source)
-	case "InvalidIdentityToken":
-		return "check the token's issuer and audience: aws iam list-open-id-connect-providers"
-	case "InvalidClientTokenId", "UnrecognizedClientException":
-		return fmt.Sprintf("%s: the access key is unknown, switched off, or lacks its session token", source)
-	case "SignatureDoesNotMatch", "InvalidSignatureException", "RequestTimeTooSkewed":
-		if strings.HasPrefix(message, "Signature expired") || strings.HasPrefix(message, "Signature not yet current") {
-			return "set this machine's clock: sudo timedatectl set-ntp true"
-		}
-		return fmt.Sprintf("%s: the secret access key does not belong to the access key id", source)
-	case "IncompleteSignature":
-		return fmt.Sprintf("%s: enter the keys again, without spaces or quotes", source)
-	case "ParameterNotFound", "ParameterVersionNotFound":
-		return t.list
-	case "RegionDisabledException":
-		return fmt.Sprintf("aws account enable-region --region-name %s, or choose another region", t.region)
-	case "MalformedPolicyDocument", "MalformedPolicyDocumentException":
-		return "correct the input policy: it must be a policy document in JSON"
-	case "PackedPolicyTooLarge", "PackedPolicyTooLargeException":
-		return "shorten policy, policyArns or sessionTags"
-	case "ValidationError":
-		if strings.Contains(strings.ToLower(message), "durationseconds") {
-			return "ask for a shorter duration, such as duration: 1h"
-		}
+	if m, ok := find(code, message); ok && m.hint != nil {
+		return m.hint(t)
 	}
 	return ""
 }
@@ -161,7 +115,7 @@ func unreachable(err error, at string) (hint, format string, arg any) {
 	var unknown x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
 	var name x509.HostnameError
-	const check = "check the network, and HTTPS_PROXY if you need one"
+	const check = "check the network, and HTTPS_PROXY if you need one: " + runDoctor
 	var proxy *proxyError
 	var op *net.OpError
 	switch {
@@ -172,13 +126,13 @@ func unreachable(err error, at string) (hint, format string, arg any) {
 	case errors.As(err, &op) && op.Op == "proxyconnect":
 		return "check HTTPS_PROXY and NO_PROXY", "the proxy on the way to %s cannot be reached", at
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return "check the region, and the network", "there is no such host: %s", at
+		return "check the region, and the network: " + runDoctor, "there is no such host: %s", at
 	case errors.As(err, &dns):
-		return "check the network and the name server", "the name of %s cannot be looked up", at
+		return "check the network and the name server: " + runDoctor, "the name of %s cannot be looked up", at
 	case errors.As(err, &unknown):
 		return "if a proxy opens TLS here, set AWS_CA_BUNDLE to its certificate", "the certificate of %s is not from an authority known here", at
 	case errors.As(err, &invalid):
-		return "check this machine's clock: timedatectl", "the certificate of %s is not valid now", at
+		return "check this machine's clock: " + runDoctor, "the certificate of %s is not valid now", at
 	case errors.As(err, &name):
 		return check, "the certificate of %s is for another host", at
 	case errors.Is(err, syscall.ECONNREFUSED):

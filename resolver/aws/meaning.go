@@ -1,0 +1,309 @@
+package aws
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Kind is what an error is about.
+type Kind string
+
+// Who is told apart from what they may do: the first question about any refusal.
+const (
+	Authentication Kind = "authentication" // who asks could not be shown
+	Permission     Kind = "permission"     // AWS knows who asks, and a policy says no
+	Either         Kind = "authentication or permission"
+	Configuration  Kind = "configuration" // AWS was not asked, or the wrong part of it
+	Network        Kind = "network"       // no answer, or none of AWS
+	Clock          Kind = "clock"
+	Throttling     Kind = "throttling"
+	Request        Kind = "request" // AWS took the credentials, what was asked is wrong
+	Outage         Kind = "outage"  // AWS could not do it
+)
+
+// Meaning is what an error code says.
+type Meaning struct {
+	Kind   Kind
+	Proves string   // a clause, without a full stop
+	Checks []string // of `ambit doctor` that tell its causes apart; none where a look at this machine cannot
+}
+
+// meaning is a row of the table of error codes. Of the rows that have a code, the
+// first one counts whose says the message has.
+type meaning struct {
+	codes []string
+	says  []string // in lower case without white space, one of them; none: whatever it says
+	Meaning
+
+	// hint is what to do where ambit itself got the error; nil: nothing.
+	hint func(t trouble) string
+}
+
+// MeaningOf returns what an error code means beside its message. The codes are
+// those of AWS's services, and for what goes wrong before AWS has answered the
+// names of botocore's exceptions. It returns false for a code it does not know.
+func MeaningOf(code, message string) (Meaning, bool) {
+	m, ok := find(code, message)
+	return m.Meaning, ok
+}
+
+// KnownCodes are all codes of which MeaningOf knows something, each once.
+func KnownCodes() []string {
+	var codes []string
+	for _, m := range meanings {
+		codes = append(codes, m.codes...)
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
+
+func find(code, message string) (meaning, bool) {
+	message = strings.ToLower(strings.Join(strings.Fields(message), ""))
+	for _, m := range meanings {
+		if slices.Contains(m.codes, code) && (len(m.says) == 0 || slices.ContainsFunc(m.says, func(s string) bool { return strings.Contains(message, s) })) {
+			return m, true
+		}
+	}
+	return meaning{}, false
+}
+
+// runDoctor is the end of a hint where only a look can tell the causes apart.
+const runDoctor = `run "ambit doctor"`
+
+// The codes of one failure, which each service calls by a name of its own. Source:
+// "Common errors" of the services' API references, and RETRY_EXCEPTIONS of botocore.
+var (
+	unknownKey    = []string{"InvalidClientTokenId", "UnrecognizedClientException", "UnrecognizedClient", "InvalidAccessKeyId", "InvalidToken", "AuthFailure", "InvalidSecurity", "InvalidSecurityToken"}
+	expiredToken  = []string{"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}
+	badSignature  = []string{"SignatureDoesNotMatch", "InvalidSignatureException", "InvalidSignature"}
+	denied        = []string{"AccessDenied", "AccessDeniedException", "AccessDeniedFault", "UnauthorizedOperation", "AuthorizationError", "AuthorizationErrorException", "NotAuthorized", "UnauthorizedAccess"}
+	badIdentity   = []string{"InvalidIdentityToken", "InvalidIdentityTokenException", "IDPRejectedClaim", "IDPRejectedClaimException", "IDPCommunicationError", "IDPCommunicationErrorException"}
+	invalid       = []string{"ValidationError", "ValidationException", "InvalidParameterValue", "InvalidParameter", "InvalidRequest"}
+	throttled     = []string{"Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException", "TooManyRequestsException", "TooManyRequests", "RequestLimitExceeded", "SlowDown", "BandwidthLimitExceeded", "ProvisionedThroughputExceededException", "PriorRequestNotComplete", "EC2ThrottledException", "429"}
+	outOfOrder    = []string{"InternalFailure", "InternalError", "InternalServerError", "InternalServerException", "InternalServiceError", "InternalServiceException", "ServiceUnavailable", "ServiceUnavailableException", "ServiceFailure", "500", "502", "503", "504"}
+	aboutKeys     = []string{"aws.keys", "aws.family", "aws.order", "aws.token", "aws.files", "aws.region", "aws.endpoint", "aws.runtime"}
+	aboutNone     = []string{"aws.order", "aws.family", "aws.files", "aws.token", "aws.runtime", "hook", "directory"}
+	aboutTheWay   = []string{"aws.network", "aws.endpoint", "aws.region"}
+	aboutTheClock = []string{"aws.clock"}
+)
+
+// meanings is all that ambit knows of error codes: what an error at a prompt says,
+// and what `ambit explain` does, stands here and nowhere else.
+var meanings = []meaning{
+	// Authentication.
+	{codes: slices.Concat(badSignature, []string{"AuthFailure", "RequestTimeTooSkewed", "AccessDenied"}),
+		says:    []string{"signatureexpired", "signaturenotyetcurrent", "toolarge", "requesthasexpired", "tooskewed"},
+		Meaning: Meaning{Clock, "the clock of the machine that signed is wrong; of the keys it says nothing", aboutTheClock},
+		hint:    func(trouble) string { return "set this machine's clock: sudo timedatectl set-ntp true" }},
+	{codes: []string{"RequestTimeTooSkewed", "RequestInTheFuture"},
+		Meaning: Meaning{Clock, "the clock of the machine that signed is wrong; of the keys it says nothing", aboutTheClock},
+		hint:    func(trouble) string { return "set this machine's clock: sudo timedatectl set-ntp true" }},
+	{codes: badSignature,
+		Meaning: Meaning{Authentication, "AWS knows the access key id, and the secret access key is not the one that belongs to it", []string{"aws.keys", "aws.family", "aws.order", "aws.files", "aws.clock", "aws.endpoint"}},
+		hint: func(t trouble) string {
+			return fmt.Sprintf("%s: the secret access key does not belong to the access key id", t.keys())
+		}},
+	{codes: []string{"IncompleteSignature", "IncompleteSignatureException", "InvalidHeader"},
+		Meaning: Meaning{Authentication, "a key has white space, a quote or another character that no key has", []string{"aws.keys", "aws.family", "aws.order", "aws.files"}},
+		hint: func(t trouble) string {
+			return fmt.Sprintf("%s: enter the keys again, without spaces or quotes", t.keys())
+		}},
+	{codes: expiredToken, says: []string{"tokenexpired:", "webidentity"},
+		Meaning: Meaning{Authentication, "the OIDC token for the role has expired", []string{"aws.token", "aws.clock"}},
+		hint:    func(trouble) string { return "get a new OIDC token" }},
+	{codes: expiredToken,
+		Meaning: Meaning{Authentication, "AWS knows these temporary keys, and their time is over", []string{"aws.token", "aws.family", "aws.order", "aws.keys", "aws.clock"}},
+		hint: func(t trouble) string {
+			if t.web {
+				return "get a new OIDC token"
+			}
+			return fmt.Sprintf("renew the temporary keys of %s", t.keys())
+		}},
+	{codes: unknownKey,
+		Meaning: Meaning{Authentication, "AWS does not know the access key, or it is switched off, or the session token is not the one that belongs to it", aboutKeys},
+		hint: func(t trouble) string {
+			return fmt.Sprintf("%s: the access key is unknown, switched off, or lacks its session token: %s", t.keys(), runDoctor)
+		}},
+	{codes: []string{"MissingAuthenticationToken", "MissingAuthenticationTokenException"},
+		Meaning: Meaning{Authentication, "the request was not signed, or went to an address that takes none such", []string{"aws.order", "aws.family", "aws.endpoint"}},
+		hint:    func(trouble) string { return runDoctor }},
+	{codes: denied, says: []string{"invalidmfa", "multifactorauthentication"},
+		Meaning: Meaning{Authentication, "the MFA code was wrong, was used before, or is of another device; each one counts once", []string{"aws.role", "aws.clock"}},
+		hint:    func(trouble) string { return `wait for the next code, and ` + runLogin }},
+	{codes: []string{"UnauthorizedException", "UnauthorizedSSOTokenError", "SSOTokenLoadError", "TokenRetrievalError", "InvalidGrantException"},
+		Meaning: Meaning{Authentication, "there is no login to IAM Identity Center, or it has ended", []string{"aws.token", "aws.order", "aws.files"}},
+		hint:    func(trouble) string { return runLogin }},
+	{codes: []string{"LoginRefreshRequired", "LoginTokenLoadError", "LoginAuthorizationCodeError"},
+		Meaning: Meaning{Authentication, "the session of aws login has ended", []string{"aws.token", "aws.order", "aws.files"}},
+		hint:    func(trouble) string { return "aws login" }},
+	{codes: badIdentity, says: []string{"verificationkey", "idpcommunication"},
+		Meaning: Meaning{Outage, "AWS could not fetch the keys of the token's issuer; mostly that passes", []string{"aws.token"}},
+		hint:    func(trouble) string { return "try again in a moment" }},
+	{codes: badIdentity,
+		Meaning: Meaning{Authentication, "AWS does not take the OIDC token: its issuer or audience is not registered in the account, or it is damaged", []string{"aws.token", "aws.clock"}},
+		hint: func(trouble) string {
+			return "check the token's issuer and audience: aws iam list-open-id-connect-providers"
+		}},
+	{codes: []string{"RefreshedCredentialsExpired"},
+		Meaning: Meaning{Authentication, "AWS_CREDENTIAL_EXPIRATION is past: botocore takes these keys for dead without asking AWS", []string{"aws.token", "aws.family", "aws.clock"}}},
+	{codes: []string{"MalformedExpiration"},
+		Meaning: Meaning{Configuration, "AWS_CREDENTIAL_EXPIRATION is not a time as botocore writes it, which is RFC 3339", []string{"aws.token", "aws.family"}}},
+	{codes: []string{"RegistryTokenExpired"},
+		Meaning: Meaning{Authentication, "the registry password of ECR lives 12 hours: docker has an old one, or none", []string{"aws.keys", "aws.family", "aws.order", "aws.token"}}},
+
+	// Permission.
+	{codes: denied, says: []string{"sts:assumerolewithwebidentity"},
+		Meaning: Meaning{Permission, "the role does not exist, or its trust policy does not admit the token's issuer, audience or subject", []string{"aws.token", "aws.role"}},
+		hint:    roleHint},
+	{codes: denied, says: []string{"sts:assumerole", "sts:tagsession", "sts:setsourceidentity"},
+		Meaning: Meaning{Permission, "the keys are good; the role does not exist, its trust policy does not admit them, or they may not assume roles", []string{"aws.role", "aws.order"}},
+		hint:    roleHint},
+	{codes: denied, says: []string{"sessioncredentials", "rootaccounts"},
+		Meaning: Meaning{Request, "the keys are good, and of a sort with which this cannot be asked", []string{"aws.order", "aws.family"}},
+		hint:    func(trouble) string { return "name a source with a user's own keys" }},
+	{codes: denied, says: []string{"explicitdeny"},
+		Meaning: Meaning{Permission, "AWS knows who asks, and a policy denies it whatever others allow: often one that wants MFA, a network or a newer session", []string{"aws.order", "aws.role"}},
+		hint:    actionHint},
+	{codes: denied,
+		Meaning: Meaning{Permission, "AWS knows who asks: the credentials are good, and no policy allows it", []string{"aws.order", "aws.role"}},
+		hint:    actionHint},
+	{codes: []string{"ForbiddenException"},
+		Meaning: Meaning{Permission, "the login is good, and this role is not assigned to it", []string{"aws.role", "aws.order"}},
+		hint: func(t trouble) string {
+			if t.portal {
+				return "check accountId and roleName, or ask the administrator of IAM Identity Center to assign the permission set"
+			}
+			return t.list
+		}},
+	{codes: []string{"401", "403", "Forbidden", "Unauthorized"},
+		Meaning: Meaning{Either, "the answer says no more than this status: to a HEAD request AWS never says why", slices.Concat(aboutKeys, []string{"aws.role", "aws.clock"})}},
+	{codes: []string{"400"},
+		Meaning: Meaning{Either, "the answer says no more than this status: to a HEAD request AWS never says why; it stands for an expired token, too", slices.Concat(aboutKeys, aboutTheClock)}},
+
+	// What was asked.
+	{codes: invalid, says: []string{"durationseconds"},
+		Meaning: Meaning{Request, "the role grants fewer seconds than were asked for; a chain of roles never more than an hour", []string{"aws.role"}},
+		hint:    func(trouble) string { return "ask for a shorter duration, such as duration: 1h" }},
+	{codes: invalid, says: []string{"webidentitytoken"},
+		Meaning: Meaning{Request, "what was sent as an OIDC token cannot be one: it is empty, or longer than 20,000 characters", []string{"aws.token"}},
+		hint:    func(trouble) string { return "get a new OIDC token, or name another source of it" }},
+	{codes: invalid, says: []string{"rolesessionname"},
+		Meaning: Meaning{Request, "the name of the session has a character that none may have, or is too short or too long", []string{"aws.role"}},
+		hint:    func(trouble) string { return "sessionName: 2 to 64 letters, digits and _+=,.@-" }},
+	{codes: invalid, says: []string{"rolearn", "isinvalid"},
+		Meaning: Meaning{Request, "what was given as a role is no ARN of one", []string{"aws.role"}},
+		hint:    func(trouble) string { return "roleArn: like arn:aws:iam::123456789012:role/dev" }},
+	{codes: invalid, says: []string{"serialnumber", "tokencode"},
+		Meaning: Meaning{Request, "what was given as an MFA device or its code cannot be one", []string{"aws.role"}},
+		hint: func(trouble) string {
+			return "mfaSerial: like arn:aws:iam::123456789012:mfa/NAME; a code has six digits"
+		}},
+	{codes: invalid,
+		Meaning: Meaning{Request, "AWS took the credentials and does not understand what was asked", nil}},
+	{codes: []string{"MalformedPolicyDocument", "MalformedPolicyDocumentException"},
+		Meaning: Meaning{Request, "the session policy that was sent is no policy document", nil},
+		hint:    func(trouble) string { return "correct the input policy: it must be a policy document in JSON" }},
+	{codes: []string{"PackedPolicyTooLarge", "PackedPolicyTooLargeException"},
+		Meaning: Meaning{Request, "session policies and tags together are larger than AWS takes", nil},
+		hint:    func(trouble) string { return "shorten policy, policyArns or sessionTags" }},
+	{codes: []string{"ParameterNotFound", "ParameterVersionNotFound", "ResourceNotFoundException", "ResourceNotFound"},
+		Meaning: Meaning{Request, "AWS took the credentials; what was asked for is not in this account and region", []string{"aws.order", "aws.region"}},
+		hint: func(t trouble) string {
+			if t.portal {
+				return "check accountId and roleName, or ask the administrator of IAM Identity Center to assign the permission set"
+			}
+			return t.list
+		}},
+	{codes: []string{"NoSuchBucket", "NoSuchKey", "NoSuchEntity", "404"},
+		Meaning: Meaning{Request, "AWS took the credentials; what was asked for is not in this account and region", []string{"aws.order", "aws.region"}}},
+	{codes: throttled,
+		Meaning: Meaning{Throttling, "the credentials are good; AWS answers too many requests, of anybody in this account", nil},
+		hint:    func(trouble) string { return "wait a moment" }},
+	{codes: outOfOrder,
+		Meaning: Meaning{Outage, "AWS is out of order, or what stands between; it passes", []string{"aws.network", "aws.endpoint"}},
+		hint:    func(trouble) string { return "try again in a moment" }},
+
+	// Where it was asked.
+	{codes: []string{"RegionDisabledException"},
+		Meaning: Meaning{Configuration, "this region is not enabled in the account", []string{"aws.region"}},
+		hint: func(t trouble) string {
+			return fmt.Sprintf("aws account enable-region --region-name %s, or choose another region", t.region)
+		}},
+	{codes: []string{"OptInRequired", "SubscriptionRequiredException"},
+		Meaning: Meaning{Configuration, "the account is not signed up for this service or region", []string{"aws.region", "aws.order"}},
+		hint:    func(trouble) string { return runDoctor }},
+	{codes: []string{"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"},
+		Meaning: Meaning{Configuration, "the bucket is in another region than the one that was asked", []string{"aws.region"}}},
+	{codes: []string{"NoRegionError", "InvalidRegionError", "UnknownRegionError", "UnknownEndpointError"},
+		Meaning: Meaning{Configuration, "the program knows no region, or one that there is not; AWS was not asked", []string{"aws.region", "aws.order"}}},
+	{codes: []string{"InvalidEndpoint"},
+		Meaning: Meaning{Configuration, "the address to ask, or the region it is made from, is malformed; AWS was not asked", []string{"aws.endpoint", "aws.region"}}},
+
+	// What is configured.
+	{codes: []string{"NoCredentialsError"},
+		Meaning: Meaning{Configuration, "the program found no credentials, wherever it looked; AWS was not asked", aboutNone}},
+	{codes: []string{"PartialCredentialsError"},
+		Meaning: Meaning{Configuration, "one half of a pair of keys is missing; AWS was not asked", []string{"aws.family", "aws.keys", "aws.files", "aws.order"}}},
+	{codes: []string{"ProfileNotFound"},
+		Meaning: Meaning{Configuration, "there is no profile of that name; AWS was not asked", []string{"aws.order", "aws.files"}}},
+	{codes: []string{"InvalidConfigError", "InfiniteLoopConfigError"},
+		Meaning: Meaning{Configuration, "a profile says something that leads to no credentials; AWS was not asked", []string{"aws.order", "aws.files"}}},
+	{codes: []string{"ConfigParseError", "ConfigNotFound"},
+		Meaning: Meaning{Configuration, "a file of the AWS configuration cannot be read; AWS was not asked", []string{"aws.files"}}},
+	{codes: []string{"CredentialRetrievalError"},
+		Meaning: Meaning{Configuration, "the program or service that was to hand out the credentials did not", []string{"aws.order", "aws.role", "aws.runtime", "aws.token", "aws.files"}}},
+	{codes: []string{"TokenFileError"},
+		Meaning: Meaning{Configuration, "the file of the OIDC token cannot be read; AWS was not asked", []string{"aws.token", "aws.runtime"}}},
+	{codes: []string{"MetadataRetrievalError"},
+		Meaning: Meaning{Configuration, "the container or instance was asked for its role's credentials, and had none or was none", []string{"aws.order", "aws.runtime", "aws.token"}}},
+	{codes: []string{"MissingDependencyException"},
+		Meaning: Meaning{Configuration, "the program lacks a part that this kind of login needs; AWS was not asked", nil}},
+
+	// The way there.
+	{codes: []string{"EndpointConnectionError"},
+		Meaning: Meaning{Network, "no connection came about; AWS did not see the credentials", aboutTheWay}},
+	{codes: []string{"NameResolutionError"},
+		Meaning: Meaning{Network, "the name of the host cannot be looked up: no network, a name server that fails, or a region that there is not", []string{"aws.region", "aws.network", "aws.endpoint"}}},
+	{codes: []string{"ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError"},
+		Meaning: Meaning{Network, "nobody answered in time, or the connection was cut", aboutTheWay}},
+	{codes: []string{"ProxyConnectionError"},
+		Meaning: Meaning{Network, "the proxy cannot be reached, or wants a password", []string{"aws.network"}}},
+	{codes: []string{"SSLError"},
+		Meaning: Meaning{Network, "whoever answered could not show that it is AWS: a proxy that opens TLS, a wrong clock, or another host", []string{"aws.network", "aws.clock", "aws.endpoint", "aws.files"}}},
+	{codes: []string{"ResponseParserError"},
+		Meaning: Meaning{Network, "somebody else than AWS answered: a login page, a proxy, or another endpoint", []string{"aws.network", "aws.endpoint"}}},
+}
+
+// keys names whose keys signed.
+func (t trouble) keys() string {
+	if t.source == "" {
+		return "the keys"
+	}
+	return t.source
+}
+
+func roleHint(t trouble) string {
+	switch {
+	case t.web:
+		return fmt.Sprintf("role %q does not exist, or its trust policy does not admit this token's issuer, audience or subject: %s", roleName(t.role), roleCommand(t.role))
+	case t.role != "":
+		return fmt.Sprintf("role %q does not exist, or it or %s does not permit it: %s", roleName(t.role), t.keys(), roleCommand(t.role))
+	}
+	return "ask an administrator for the permission"
+}
+
+// roleCommand shows who may assume a role.
+func roleCommand(role string) string {
+	return fmt.Sprintf("aws iam get-role --role-name %s --query Role.AssumeRolePolicyDocument", word(roleName(role)))
+}
+
+func actionHint(t trouble) string {
+	switch {
+	case t.role != "":
+		return roleHint(t)
+	case t.action != "":
+		return fmt.Sprintf("%s needs the permission %s, and kms:Decrypt for a key of your own", t.keys(), t.action)
+	}
+	return "ask an administrator for the permission"
+}
