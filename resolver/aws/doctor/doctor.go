@@ -15,6 +15,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"ambit/resolver"
 )
 
 // Patient is what is examined. Time and environment are handed in.
@@ -27,6 +29,10 @@ type Patient struct {
 	// Ours says whether a variable has the value that ambit gave it: ambit mends
 	// it then, and not the user.
 	Ours func(name string) bool
+
+	// Run runs a credential_process and returns its standard output; nil: none is
+	// run, and what it would give stays unknown.
+	Run func(ctx context.Context, c resolver.Command) ([]byte, error)
 
 	// Root is where /proc, /.dockerenv and their like are looked for: "/" but in
 	// tests.
@@ -52,8 +58,9 @@ type check struct {
 	run   func(ctx context.Context, x *examination) []Finding
 }
 
-// offline and online are the checks in the order in which they are made and told.
-// Those online follow once all of those offline are done; they use the network.
+// offline and online are the checks in the order in which they are told. Those
+// online use the network: they begin together, once all of those offline are done,
+// and know what those found.
 var (
 	offline = []check{}
 	online  = []check{}
@@ -65,15 +72,60 @@ func Examine(ctx context.Context, p Patient, only ...string) Report {
 	ctx, cancel := context.WithTimeout(ctx, total)
 	defer cancel()
 	x := &examination{Patient: p}
-	checks := offline
-	if !p.Offline {
-		checks = slices.Concat(offline, online)
+	wanted := func(c check) bool {
+		return len(only) == 0 || slices.ContainsFunc(c.names, func(name string) bool { return slices.Contains(only, name) })
 	}
-	var found []Finding
-	for _, c := range checks {
-		if len(only) == 0 || slices.ContainsFunc(c.names, func(name string) bool { return slices.Contains(only, name) }) {
-			found = append(found, c.run(ctx, x)...)
+	for _, c := range offline {
+		if wanted(c) {
+			x.found = append(x.found, c.run(ctx, x)...)
 		}
+	}
+	found := slices.Clone(x.found)
+	if !p.Offline {
+		found = append(found, x.together(ctx, slices.DeleteFunc(slices.Clone(online), func(c check) bool { return !wanted(c) }))...)
 	}
 	return Report{Findings: found, Sources: x.sources()}
 }
+
+// together makes checks beside each other. One that outlives the context is left
+// behind: a name look-up or a disk need not honour it.
+func (x *examination) together(ctx context.Context, checks []check) (found []Finding) {
+	results := make([]chan []Finding, len(checks))
+	for i, c := range checks {
+		results[i] = make(chan []Finding, 1)
+		go func() {
+			var f []Finding
+			defer func() {
+				if recover() != nil { // what a panic says might hold a value
+					f = []Finding{{Check: c.names[0], Status: Warn, Evidence: "this check failed unexpectedly"}}
+				}
+				results[i] <- f
+			}()
+			f = c.run(ctx, x)
+		}()
+	}
+	done := ctx.Done()
+	late := make(chan struct{})
+	for _, result := range results {
+		for waiting := true; waiting; {
+			select {
+			case f := <-result:
+				found, waiting = append(found, f...), false
+			case <-done:
+				done = nil
+				time.AfterFunc(grace, func() { close(late) })
+			case <-late:
+				select {
+				case f := <-result:
+					found = append(found, f...)
+				default:
+				}
+				waiting = false
+			}
+		}
+	}
+	return found
+}
+
+// grace is what a check has to say why it did not end in time.
+const grace = 300 * time.Millisecond

@@ -1,11 +1,15 @@
 package doctor
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // examination is what is known of a patient. What is costly is found out once, when
 // it is first asked for.
 type examination struct {
 	Patient
+	found []Finding // offline, once those checks are done
 
 	opening sync.Mutex
 	opened  map[string]*file // by path
@@ -15,5 +19,5 @@ type examination struct {
 
 	// onInstance is set where an instance's metadata gave credentials: then it is a
 	// place that holds some.
-	onInstance bool
+	onInstance atomic.Bool
 }

@@ -40,7 +40,7 @@ const (
 // instance's metadata are one only where they gave credentials.
 func (x *examination) sources() []Source {
 	x.survey()
-	return slices.DeleteFunc(slices.Clone(x.places), func(s Source) bool { return s.Kind == "instance" && !x.onInstance })
+	return slices.DeleteFunc(slices.Clone(x.places), func(s Source) bool { return s.Kind == "instance" && !x.onInstance.Load() })
 }
 
 // winner is the place that a reader takes its credentials from, and why it then
