@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"mvdan.cc/sh/v3/shell"
 )
 
 // A profile for AWS programs, as it stands in their configuration file.
@@ -63,6 +65,31 @@ func (p awsProfile) appendTo(config string) (string, error) {
 		out.WriteString("\n")
 	}
 	return out.String() + block, nil
+}
+
+// processSubjectIn is the last word of the credential_process that [awsProfile.block]
+// wrote for a profile.
+func processSubjectIn(config, name string) (subject string, ok bool) {
+	if !strings.HasPrefix(name, profilePrefix) {
+		return "", false
+	}
+	within := false
+	for line := range strings.Lines(config) {
+		if inner, ok := sectionHeader(line); ok {
+			within = isProfile(inner, name)
+			continue
+		}
+		command, ok := strings.CutPrefix(line, "credential_process = ")
+		if !within || !ok {
+			continue
+		}
+		words, err := shell.Fields(command, func(string) string { return "" })
+		if err != nil || len(words) < 3 || words[1] != "credential-process" {
+			return "", false
+		}
+		return words[len(words)-1], true
+	}
+	return "", false
 }
 
 // sectionHeader is what stands between the brackets of a line that begins a

@@ -104,6 +104,20 @@ func TestProfileIsReadAlike(t *testing.T) {
 		if botocore.Region != "eu-central-1" || sdk.Region != "eu-central-1" {
 			t.Errorf("%q: regions %q and %q", words, botocore.Region, sdk.Region)
 		}
+		wanted := words[1] == "credential-process"
+		if subject, ok := processSubjectIn(text, "ambit-x"); ok != wanted || wanted && subject != words[len(words)-1] {
+			t.Errorf("%q: we read %q, %v", words, subject, ok)
+		}
+	}
+	for _, text := range []string{
+		"[profile ambit-y]\ncredential_process = a credential-process b\n",
+		"[profile ambit-x]\ncredential_process = a 'credential-process\n",
+		"[profile ambit-x]\ncredential_process = a $(credential-process b)\n",
+		"[profile ambit-x]\nregion = r\n[profile z]\ncredential_process = a credential-process b\n",
+	} {
+		if subject, ok := processSubjectIn(text, "ambit-x"); ok {
+			t.Errorf("%q asks for %q", text, subject)
+		}
 	}
 	for _, word := range []string{"/a\nb", "/a\rb", "/a\x00b", "/a\xffb", "/a\tb", "/a\x7fb"} {
 		if text, err := (awsProfile{name: "ambit-x", command: []string{word}}).block(); err == nil {

@@ -28,6 +28,26 @@ type definition struct {
 	builtin []string // names of the providers that are no programs of their own
 }
 
+// addressed are diagnostics whose hints to log in say to what, where that is not what
+// the directory has.
+func (d *definition) addressed(diags []resolver.Diagnostic) []resolver.Diagnostic {
+	arg := d.root.Name
+	if arg == "" && d.root.File == d.identity {
+		arg = d.root.File
+	}
+	if arg == "" {
+		return diags
+	}
+	const nowhere = `"ambit login"`
+	diags = slices.Clone(diags)
+	for i := range diags {
+		if diags[i].Kind == resolver.KindLogin {
+			diags[i].Hint = strings.Replace(diags[i].Hint, nowhere, `"ambit login `+quoteWord(arg)+`"`, 1)
+		}
+	}
+	return diags
+}
+
 // stores are the directories in which environments are kept: those of
 // AMBIT_STORES, else of config.yaml, else the default one.
 func (a *ambit) stores() ([]string, error) {

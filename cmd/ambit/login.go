@@ -25,7 +25,7 @@ import (
 func loginCommand(a *ambit) *cobra.Command {
 	var device, noBrowser bool
 	cmd := &cobra.Command{
-		Use:   "login [NAME]",
+		Use:   "login [NAME|FILE]",
 		Short: "log in to what this directory needs",
 		Long: `Do the logins that this directory's environment needs a person for: at an OpenID
 provider, at IAM Identity Center, or with an MFA code. What needs nothing is left
@@ -37,6 +37,10 @@ NAME is a login in config.yaml, under logins:
   logins:
     work: { issuer: https://login.example.com, clientId: ambit }
 
+or an environment PROJECT/NAME of the stores, and FILE, which begins with ./, ../
+or /, or ends in .yaml, an allowed file: the logins that those need. Where a login
+and an environment have the same name, it is the login.
+
 The provider has to know ambit as a public (native) client that may come back to
 http://127.0.0.1, on any port or on redirectPort. MFA codes are asked for on the
 terminal, or printed by mfaCommand of config.yaml. A second terminal that needs
@@ -44,9 +48,10 @@ the same login waits for the first. To log in as somebody else, log out first.`,
 		Example: `  ambit login                   # all that .envrc.yaml here needs
   ambit login work              # the login "work"
   ambit login work --device     # with a code, in a browser elsewhere
+  ambit login shop/dev          # all that an environment needs
   ambit login --no-browser      # print the address`,
 		Args:              atMost(1),
-		ValidArgsFunction: a.completeLogin,
+		ValidArgsFunction: a.completeLoginOrName,
 		RunE: func(_ *cobra.Command, args []string) error {
 			ctx, stop := a.interruptible()
 			defer stop()
@@ -66,10 +71,16 @@ func runLogin(ctx context.Context, a *ambit, name string, device, noBrowser bool
 	}
 	ask, ctx := a.newAsker(ctx, base, conf, device, noBrowser)
 	defer ask.giveUp(nil)
-	if name != "" {
-		return a.loginNamed(ctx, name, ask)
+	a.asker = ask
+	if _, ok := conf.logins[name]; !ok && (name == "" || a.isFile(name) || a.isEnvironment(name)) {
+		return a.loginFor(ctx, name, base, ask)
 	}
-	return a.loginHere(ctx, base, ask)
+	return a.loginNamed(ctx, name, ask)
+}
+
+func (a *ambit) isEnvironment(name string) bool {
+	names, err := a.names()
+	return err == nil && slices.ContainsFunc(names, func(n string) bool { return fullName(n) == fullName(name) })
 }
 
 // loginNamed does one login of config.yaml.
@@ -80,7 +91,7 @@ func (a *ambit) loginNamed(ctx context.Context, name string, ask *asker) error {
 		return err
 	}
 	if err != nil {
-		return a.unknownLogin(name, err)
+		return a.unknownLogin(err)
 	}
 	if ask.asked.Load() {
 		a.forgetOthers(ctx)
@@ -106,39 +117,59 @@ func openHinted(err error) error {
 	return err
 }
 
-// unknownLogin is the error of a login; of one that is no login but an environment,
-// what the person may have meant.
-func (a *ambit) unknownLogin(name string, err error) error {
+// unknownLogin is the error of a login; of a name that looks like an environment's,
+// what there is of these.
+func (a *ambit) unknownLogin(err error) error {
 	var unknown *oidc.UnknownLoginError
-	if !errors.As(err, &unknown) {
-		return openHinted(err)
-	}
-	if names, nerr := a.names(); nerr == nil && slices.Contains(names, name) || a.isFile(name) {
-		return withHint(unknown, `NAME is a login of config.yaml; for an environment, run "ambit login" in a directory that has it`)
+	if errors.As(err, &unknown) && strings.Contains(unknown.Name, "/") {
+		names, _ := a.names() // without stores there is none
+		help := didYouMean(unknown.Name, names)
+		if help == "" {
+			help = `run "ambit env ls" to see which there are`
+		}
+		return withHint(fmt.Errorf("there is no environment %q, and no login of that name", unknown.Name), help)
 	}
 	return openHinted(err)
 }
 
-// loginHere does what the nearest .envrc.yaml needs, and keeps what that resolves
-// to for the shells.
-func (a *ambit) loginHere(ctx context.Context, base hook.Environ, ask *asker) error {
-	t, err := a.nearest(a.dir)
+// loginFor does what an environment or a file needs, "" for the nearest .envrc.yaml.
+// What a .envrc.yaml resolves to is kept for the shells.
+func (a *ambit) loginFor(ctx context.Context, arg string, base hook.Environ, ask *asker) error {
+	t, err := a.target(arg)
 	if err != nil {
 		var h hinted
-		if errors.As(err, &h) {
+		if arg == "" && errors.As(err, &h) {
 			return withHint(h.error, a.loginChoices())
 		}
 		return err
 	}
-	record, contents, err := a.allowed(ctx, t)
-	if err != nil {
-		return err
+	var record *hook.Record
+	var contents []hook.Content
+	here := t.root.File != "" && t.root.File != t.identity
+	if here {
+		if record, contents, err = a.allowed(ctx, t); err != nil {
+			return err
+		}
 	}
-	a.asker = ask
 	// Without the entry's lock: a person takes minutes, and the prompts of other
 	// shells must not wait for that.
 	resolve := func() (*evaluation, error) {
-		return a.resolve(ctx, t, record, contents, base, resolver.Person, false)
+		if here {
+			return a.resolve(ctx, t, record, contents, base, resolver.Person, false)
+		}
+		d, err := a.permitted(ctx, arg)
+		if err != nil {
+			return nil, err
+		}
+		ev, err := a.evaluate(ctx, d, base, resolver.Person, false)
+		if err == nil && ev.result != nil && exportsNothing(ev.result) {
+			opt, _ := a.options(base, resolver.Person, false, d.consent)
+			if _, ev.diags = d.program.Open(ctx, opt, ""); resolver.HasErrors(ev.diags) {
+				ev.result = nil
+			}
+			ev.diags = d.addressed(ev.diags)
+		}
+		return ev, err
 	}
 	ev, err := resolve()
 	if err == nil && ask.asked.Load() && a.forgetOthers(ctx) {
@@ -157,6 +188,31 @@ func (a *ambit) loginHere(ctx context.Context, base hook.Environ, ask *asker) er
 		}
 		return said(1)
 	}
+	if here {
+		if err := a.keepLogin(ctx, ev, record, contents, base); err != nil {
+			return err
+		}
+	}
+	a.loggedIn(ctx)
+	line := "logged in; " + ev.result.Label
+	if !ask.asked.Load() {
+		line = "already " + line
+	}
+	if life := lifeOf(ev.result, a.now()); life != "" {
+		line += " has credentials for " + life
+	} else if !exportsNothing(ev.result) {
+		line += " needs no login"
+	}
+	a.say(plain(line))
+	return nil
+}
+
+// exportsNothing is of an environment that is there for others to import, or for
+// `ambit credential-process` with a PATH.
+func exportsNothing(r *resolver.Result) bool { return len(r.Variables)+len(r.Files)+len(r.Path) == 0 }
+
+// keepLogin keeps what a directory resolved to where its shells find it.
+func (a *ambit) keepLogin(ctx context.Context, ev *evaluation, record *hook.Record, contents []hook.Content, base hook.Environ) error {
 	key := a.entryKey(record)
 	unlock, err := a.lockEntry(ctx, key)
 	if err != nil {
@@ -167,18 +223,6 @@ func (a *ambit) loginHere(ctx context.Context, base hook.Environ, ask *asker) er
 	if err := a.keep(key, e, ev, base); err != nil {
 		a.say(warning("the result cannot be kept: " + err.Error()))
 	}
-	unlock()
-	a.loggedIn(ctx)
-	line := "logged in; " + e.Label
-	if !ask.asked.Load() {
-		line = "already " + line
-	}
-	if life := lifeOf(ev.result, a.now()); life != "" {
-		line += " has credentials for " + life
-	} else {
-		line += " needs no login"
-	}
-	a.say(plain(line))
 	return nil
 }
 
@@ -218,6 +262,13 @@ func (a *ambit) loginChoices() string {
 		return "go to a directory that has one"
 	}
 	return "go to a directory that has one, or name a login: " + strings.Join(slices.Sorted(maps.Keys(conf.logins)), ", ")
+}
+
+// completeLoginOrName offers the logins, and what completeName does.
+func (a *ambit) completeLoginOrName(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	logins, _ := a.completeLogin(cmd, args, word)
+	names, directive := a.completeName(cmd, args, word)
+	return append(logins, names...), directive
 }
 
 func (a *ambit) completeLogin(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

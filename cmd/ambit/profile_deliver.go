@@ -260,6 +260,20 @@ func (a *ambit) isGenerated(path string) bool {
 	return a.cacheDir != nil && filepath.Dir(path) == filepath.Join(a.cacheDir.Path(), profilesRoom)
 }
 
+// profileSubject is what the credential_process of the profile in this environment
+// asks for, if it is one of ours.
+func (a *ambit) profileSubject() (subject string, ok bool) {
+	path := a.environ["AWS_CONFIG_FILE"]
+	if !a.isGenerated(path) {
+		return "", false
+	}
+	b, _, err := safefile.ReadPrivate(path, a.uid)
+	if err != nil {
+		return "", false
+	}
+	return processSubjectIn(string(b), a.environ["AWS_PROFILE"])
+}
+
 // replaceKeys takes the credentials out of a result and puts the profile in. How long
 // they live is then the business of whoever asks for them.
 func replaceKeys(r *resolver.Result, name, file string) {

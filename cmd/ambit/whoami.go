@@ -47,11 +47,26 @@ type holder struct {
 func runWhoami(ctx context.Context, a *ambit, arg string) error {
 	var h holder
 	var err error
-	exported := a.exported()
-	base := a.enterBaseline()
-	if arg == "" && !a.hasProfile() {
+	exported, own := a.exported(), a.hasProfile()
+	var base hook.Environ
+	subject, ok := "", false
+	if arg == "" && !own && exported.keys.AccessKeyID == "" {
+		subject, ok = a.profileSubject()
+	}
+	switch {
+	case ok:
+		// Below `ambit run` there is no session: what its programs would be given.
+		var chain string
+		if chain, err = a.processChain(subject); err != nil {
+			return err
+		}
+		base = a.enterProcessBaseline(chain, a.environ["AWS_PROFILE"])
+		h, err = a.holderOf(ctx, subject, base)
+	case arg == "" && !own:
+		base = a.enterBaseline()
 		h, err = exported, a.usable(exported)
-	} else {
+	default:
+		base = a.enterBaseline()
 		h, err = a.holderOf(ctx, arg, base)
 	}
 	if err != nil {
