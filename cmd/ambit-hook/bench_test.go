@@ -175,6 +175,7 @@ func (s *stage) benchProcess(b *testing.B, t *table, direnv string) {
 		{"enter10", "enter, cached, 10 variables", 1.5, ambit(ten, s.base, last), incumbent(ten, s.base, last), nil},
 		{"enter1000", "enter, cached, 1000 variables", 3, ambit(thousand, s.base, variable(993)), incumbent(thousand, s.base, variable(993)), nil},
 		{"leave", "leave, 10 variables", 1.5, ambit(outside, ambitLoaded, "__ambit_unset "+last), incumbent(outside, direnvLoaded, last), nil},
+		{"segment", "`ambit-hook prompt`, in a prompt", 1.5, candidate{[]string{s.program, "prompt"}, ten, in(ten, ambitLoaded), "ten/dev 5"}, nil, nil},
 		{"deep", "enter 50 directories deep, against flat", 1.2, ambit(deep, s.base, last), incumbent(deep, s.base, last), &candidate{}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
