@@ -62,7 +62,7 @@ func (r *run) answerUnsealed(a *answer) {
 func (a *answer) refuse(err error, help string) {
 	label := a.session.Label
 	a.session = &Session{State: Failed, Dir: a.session.Dir, Label: label, Definition: a.session.Definition}
-	a.want, a.notices, a.until, a.dead = wanted{}, nil, 0, 0
+	a.want, a.notices, a.until, a.dead, a.ask = wanted{}, nil, 0, 0, false
 	a.say = append(a.say, errorMessage(label+" cannot be loaded: "+err.Error()), hint(help))
 }
 
@@ -190,7 +190,7 @@ func seen(names []string, env Environ, changes []shells.Change) []shells.Seen {
 
 // write prints everything at once.
 func (r *run) write(changes []shells.Change, a *answer, held bool, seen []shells.Seen) {
-	check := a.watch.check(r.cache, r.pwd, held, a.until, a.dead, seen, r.generation, r.now, r.p.Now())
+	check := a.watch.check(r.cache, r.pwd, held, a.until, a.dead, a.ask, seen, r.generation, r.now, r.p.Now())
 	// If this fails the shell is gone, or sees no last line and changes nothing.
 	_, _ = r.p.Stdout.Write(r.p.Shell.Render(shells.Update{Changes: changes, Check: check}))
 }

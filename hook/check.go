@@ -58,8 +58,8 @@ type generation struct {
 
 // check makes the shell's check after a prompt that lasted from begin to end. Where
 // one cannot be had, it is not armed and the shell asks again at every prompt.
-func (w *watch) check(d *cache.Dir, pwd string, held bool, until, dead int64, seen []shells.Seen, g generation, begin, end time.Time) shells.Check {
-	check := shells.Check{Held: held, Until: until, Dead: dead, Since: begin.Unix(), Absent: w.absent, Seen: seen}
+func (w *watch) check(d *cache.Dir, pwd string, held bool, until, dead int64, ask bool, seen []shells.Seen, g generation, begin, end time.Time) shells.Check {
+	check := shells.Check{Held: held, Until: until, Dead: dead, Ask: ask, Since: begin.Unix(), Absent: w.absent, Seen: seen}
 	if g.path == "" {
 		return check
 	}

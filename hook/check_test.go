@@ -27,7 +27,7 @@ func TestCheckIsNotArmedAfterAnEditMeanwhile(t *testing.T) {
 	} {
 		must(t, os.Chtimes(file, begin.Add(after), begin.Add(after)))
 		w := watch{present: []string{file}}
-		check := w.check(d, "/dir", true, 0, 0, nil, generation{path, at}, begin, end)
+		check := w.check(d, "/dir", true, 0, 0, false, nil, generation{path, at}, begin, end)
 		if (check.Pwd != "") != armed {
 			t.Errorf("written %v after the beginning: armed is %v", after, !armed)
 		}

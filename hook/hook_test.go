@@ -76,6 +76,7 @@ type terminal struct {
 	now    time.Time
 	uid    int
 	sid    int
+	typed  bool              // not a prompt
 	check  map[string]string // the shell's own variables
 	answer string            // what the last prompt printed
 	lines  []string          // its changes
@@ -165,7 +166,7 @@ func (s *terminal) ask(dir string) (status int, stderr string) {
 func (s *terminal) askHere() (status int, stderr string) {
 	var out, errs bytes.Buffer
 	status = Run(Process{
-		Shell: shells.Bash, Env: s.env.List(), UID: s.uid, GID: os.Getegid(), Terminal: func() int { return s.sid }, Now: func() time.Time { return s.now },
+		Shell: shells.Bash, Typed: s.typed, Env: s.env.List(), UID: s.uid, GID: os.Getegid(), Terminal: func() int { return s.sid }, Now: func() time.Time { return s.now },
 		Stdout: &out, Stderr: &errs, Resolver: func() []string { return []string{os.Args[0]} }, Interrupt: func() <-chan os.Signal { return s.ctrlC },
 	})
 	s.answer = out.String()

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"ambit/resolver/cache"
 	"ambit/resolver/safefile"
@@ -38,6 +39,7 @@ func (r *run) load(a *answer, record *Record, contents []Content) error {
 	if e.Failure != nil && !e.Alive(now) {
 		a.say = append(a.say, firstError(e.Failure.Messages)...)
 		a.still = len(e.Failure.Messages) == 0
+		a.ask = true
 		s.RetryAt = max(e.Failure.RetryAt, 1)
 		if s.Unkept = unkept; unkept && e.Failure.RetryAt == 0 {
 			s.RetryAt = now + cache.Backoff(0) // there is no entry to say that nothing has changed
@@ -124,7 +126,13 @@ func (r *run) entry(record *Record, contents []Content) (e *cache.Entry, until i
 		return e != nil && (e.Alive(now) || e.Failure != nil && (paid || e.Failure.RetryAt == 0 || e.Failure.RetryAt > now))
 	}
 	if e = kept(); settled(e) {
-		return e, r.next(e, record.Dir), false, nil
+		until = r.next(e, record.Dir)
+		if r.p.Typed && r.overdue(e) {
+			if newer := r.await(kept); newer != nil {
+				e, until = newer, r.next(newer, record.Dir)
+			}
+		}
+		return e, until, false, nil
 	}
 	before := e
 	if paid && r.session.Unkept && r.session.RetryAt > now && before == nil {
@@ -205,11 +213,11 @@ func (r *run) next(e *cache.Entry, dir string) int64 {
 	if e.Failure != nil {
 		retry = e.Failure.RetryAt
 	}
-	if !e.Alive(now) {
-		if retry != 0 && retry <= now {
-			r.refresh(dir)
-			return now + 30
-		}
+	switch {
+	case r.overdue(e):
+		r.refresh(dir)
+		return now + 30
+	case !e.Alive(now):
 		return retry
 	}
 	switch {
@@ -227,6 +235,32 @@ func (r *run) next(e *cache.Entry, dir string) int64 {
 		wait = max(30, (e.ExpiresAt-now)/2)
 	}
 	return earlier(now+wait, e.ExpiresAt)
+}
+
+// overdue says whether a failure left nothing to serve, and has to be tried again.
+func (r *run) overdue(e *cache.Entry) bool {
+	now := r.now.Unix()
+	return !e.Alive(now) && e.Failure != nil && e.Failure.RetryAt != 0 && e.Failure.RetryAt <= now
+}
+
+// moment is what a typed command waits for a retry that a prompt would leave to the
+// next one: long enough for an STS that answers.
+const moment = 700 * time.Millisecond
+
+// await waits for the retry that was just started. Nil: it brought nothing in time.
+func (r *run) await(kept func() *cache.Entry) *cache.Entry {
+	ctx, cancel := context.WithTimeout(r.patience(), moment)
+	defer cancel()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(20 * time.Millisecond):
+		}
+		if e := kept(); e != nil && !r.overdue(e) {
+			return e
+		}
+	}
 }
 
 func earlier(a, b int64) int64 {

@@ -22,6 +22,7 @@ const maxChange = 256 << 10
 // Process is what the program was started with.
 type Process struct {
 	Shell    shells.Shell
+	Typed    bool     // it is not a prompt: a command was typed and waits
 	Env      []string // as os.Environ gives it
 	UID, GID int      // effective user and group
 	Now      func() time.Time
@@ -62,6 +63,7 @@ type answer struct {
 	watch   watch
 	until   int64           // when to ask again, epoch seconds; 0 = when something changes
 	dead    int64           // when what is set dies
+	ask     bool            // a typed command has to ask: there is a failure that may pass
 	reads   []string        // process variables that the result depends on
 	say     []cache.Message // said unless it was said last time
 	still   bool            // what was said last time still holds and need not be found out again

@@ -538,3 +538,42 @@ func TestPromptSaysOneError(t *testing.T) {
 	wantLines(t, "three errors", s.prompt(dir), "ambit: error: first", "ambit: hint: mend it", `ambit: there are more errors: run "ambit reload"`)
 	wantLines(t, "again", s.prompt(dir))
 }
+
+// Once a failure may be tried again, a prompt leaves that to the background, and a
+// typed command waits for it, but not for long.
+func TestTypedCommandWaitsForARetry(t *testing.T) {
+	s := newTerminal(t)
+	dir := s.project("shop", "a")
+	s.allow(dir)
+	fail := func() {
+		s.resolves(dir, &cache.Entry{Label: "shop", Failure: &cache.Failure{
+			Kind: "network", RetryAt: s.now.Unix() + 30, Wait: 30, Messages: []cache.Message{{Level: "error", Text: "STS is down"}},
+		}})
+	}
+	fail()
+	wantLines(t, "down", s.prompt(dir), "ambit: error: STS is down")
+	if s.check["__ambit_dead"] != "$'ask'" {
+		t.Errorf("a typed command is not told to ask: %s", s.check["__ambit_dead"])
+	}
+	s.typed = true
+	wantLines(t, "typed at once", s.prompt(dir))
+	if n := s.calls(); n != 1 {
+		t.Errorf("%d calls before the back-off has passed", n)
+	}
+
+	s.now = s.now.Add(31 * time.Second)
+	must(t, os.WriteFile(filepath.Join(s.fake, "hang"), nil, 0o600))
+	start := time.Now()
+	wantLines(t, "typed, no answer", s.prompt(dir))
+	if took := time.Since(start); took < moment || took > moment+5*time.Second {
+		t.Errorf("waited for %s", took)
+	}
+	must(t, os.Remove(filepath.Join(s.fake, "hang")))
+
+	s.resolves(dir, &cache.Entry{Label: "shop", Variables: []cache.Variable{{Name: "PLAIN", Value: secret.New("p")}}})
+	s.now = s.now.Add(31 * time.Second)
+	wantLines(t, "typed, up", s.prompt(dir), "ambit: shop loaded (+1)")
+	if s.env["PLAIN"] != "p" || s.check["__ambit_dead"] != "$''" {
+		t.Errorf("PLAIN is %q, and a typed command is told %s", s.env["PLAIN"], s.check["__ambit_dead"])
+	}
+}

@@ -17,7 +17,7 @@ case $- in
 # A command of ours, inherited from the shell around this one, proves nothing.
 \builtin unset -v __ambit_pwd __ambit_held __ambit_dead __ambit_since __ambit_until __ambit_usual __ambit_seen __ambit_proof \
   __ambit_f1 __ambit_s1 __ambit_a1 __ambit_f2 __ambit_s2 __ambit_a2 __ambit_f3 __ambit_s3 __ambit_a3 \
-  __ambit_f4 __ambit_s4 __ambit_a4 __ambit_top __ambit_debug __ambit_found __ambit_o __ambit_rc
+  __ambit_f4 __ambit_s4 __ambit_a4 __ambit_top __ambit_debug __ambit_found __ambit_o __ambit_rc __ambit_typed
 
 # The helpers of the rendered text. Unsetting first matters: export would evaluate
 # the value of an integer, fill element 0 of an array, follow a nameref.
@@ -122,7 +122,7 @@ __ambit_apply() {
     __ambit_bin=()
     \builtin return 0
   fi
-  __ambit_o=$("${__ambit_bin[@]}" bash </dev/null) || __ambit_o=''
+  __ambit_o=$("${__ambit_bin[@]}" bash ${__ambit_typed:+"$__ambit_typed"} </dev/null) || __ambit_o=''
   [[ $__ambit_o == *$'\n#ambit:ok' ]] || \builtin return 0
   \builtin eval "${__ambit_o%$'\n#ambit:ok'}"
   __ambit_guard
@@ -131,10 +131,17 @@ __ambit_apply() {
 # Before a typed command: has what is loaded died meanwhile, or was the clock set
 # back, so that it would seem to live for longer? Then renew it first.
 # Tried once: __ambit_apply clears __ambit_dead. Not in completion or a key binding.
+# Where a load has failed, ask as at a prompt, but not without a clock: each command
+# of a loop comes here. So does the prompt's own, which is not typed.
 __ambit_before() {
   [[ -n ${__ambit_dead-} ]] || \builtin return 0
   [[ ${BASH_SUBSHELL-0} == 0 && -z ${COMP_LINE+x}${READLINE_LINE+x} ]] || \builtin return 0
-  \builtin local __ambit_o
+  \builtin local __ambit_o __ambit_typed=typed
+  case $__ambit_dead${BASH_COMMAND-} in ask__ambit_hook) \builtin return 0 ;; esac
+  case $__ambit_dead${EPOCHSECONDS:+${PWD-}} in
+  "ask${__ambit_pwd:-?}") __ambit_hook; \builtin return 0 ;;
+  ask*) \builtin return 0 ;;
+  esac
   __ambit_now
   [[ -n $__ambit_o && ( $__ambit_o -ge $__ambit_dead || $__ambit_o -lt ${__ambit_since-} ) ]] || \builtin return 0
   __ambit_run

@@ -25,11 +25,11 @@ if builtin status is-interactive
             and not builtin path is -- $__ambit_absent
             and not builtin test $__ambit_proof
             or begin
-                __ambit_outside; or __ambit_run
+                __ambit_outside; or __ambit_run $argv
                 return
             end
             builtin set -q __ambit_seen[1]; and not __ambit_unchanged $__ambit_seen; and begin
-                __ambit_run
+                __ambit_run $argv
                 return
             end
             builtin set -q __ambit_life[1]; or return
@@ -37,12 +37,12 @@ if builtin status is-interactive
             # a command substitution
             builtin path mtime -R -- $__ambit_clock | builtin read -l age
             and builtin test "$age" -lt $__ambit_life
-            or __ambit_run
+            or __ambit_run $argv
         end
     else
         function __ambit_hook --on-event fish_prompt
             builtin set -l fish_trace
-            __ambit_run
+            __ambit_run $argv
         end
     end
 
@@ -112,7 +112,7 @@ if builtin status is-interactive
         builtin set -g __ambit_pwd
         builtin set -g __ambit_dead
         builtin test -x "$__ambit_bin[1]"; or return 0
-        builtin set -l __ambit_o (command $__ambit_bin fish </dev/null)
+        builtin set -l __ambit_o (command $__ambit_bin fish $argv </dev/null)
         and builtin test "$__ambit_o[-1]" = '#ambit:ok'
         and builtin printf '%s\n' $__ambit_o[1..-2] | builtin source
     end
@@ -131,16 +131,19 @@ if builtin status is-interactive
     end
 
     # Before a typed command: has what is loaded died meanwhile, or was the clock set
-    # back, so that it would seem to live for longer? Then renew it first.
+    # back, so that it would seem to live for longer? Then renew it first. Where a
+    # load has failed, ask as at a prompt.
     function __ambit_preexec --on-event fish_preexec
         builtin set -l fish_trace
         if builtin set -q __ambit_later
             builtin set -eg __ambit_later
             __ambit_hook
+        else if builtin test "$__ambit_dead" = ask
+            __ambit_hook typed
         else if builtin set -q __ambit_dead[1]
             builtin path mtime -R -- $__ambit_clock | builtin read -l age
             and builtin test "$age" -lt $__ambit_dead[1] -a "$age" -ge $__ambit_dead[2]
-            or __ambit_run
+            or __ambit_run typed
         end
     end
 end

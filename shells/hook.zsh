@@ -10,7 +10,7 @@ if [[ -o interactive ]]; then
 # What was inherited from the shell around this one proves nothing.
 \builtin unset __ambit_pwd __ambit_held __ambit_dead __ambit_since __ambit_until __ambit_usual __ambit_seen __ambit_proof \
   __ambit_f1 __ambit_s1 __ambit_a1 __ambit_f2 __ambit_s2 __ambit_a2 __ambit_f3 __ambit_s3 __ambit_a3 \
-  __ambit_f4 __ambit_s4 __ambit_a4 __ambit_o
+  __ambit_f4 __ambit_s4 __ambit_a4 __ambit_o __ambit_typed
 
 # The helpers of the rendered text. Anything but a plain scalar has its own idea of
 # a value: an integer evaluates it, an array takes it as one element, typeset -u
@@ -89,8 +89,14 @@ ${AWS_USE_FIPS_ENDPOINT--}" &&
 }
 
 # Before a typed command: has what is loaded died meanwhile, or was the clock set
-# back, so that it would seem to live for longer? Then renew it first.
+# back, so that it would seem to live for longer? Then renew it first. Where a load
+# has failed, ask as at a prompt.
 __ambit_preexec() {
+  \builtin local __ambit_typed=typed
+  if [[ ${__ambit_dead-} == ask ]]; then
+    __ambit_hook
+    \builtin return 0
+  fi
   [[ -z ${__ambit_dead-} || ( ${(%):-%D{%s}} -lt $__ambit_dead && ${(%):-%D{%s}} -ge ${__ambit_since-} ) ]] && \builtin return 0
   [[ $ZSH_SUBSHELL -eq 0 ]] || \builtin return 0
   __ambit_run
@@ -109,7 +115,7 @@ __ambit_run() {
     __ambit_bin=()
     \builtin return 0
   fi
-  __ambit_o="$("${__ambit_bin[@]}" zsh </dev/null)" || __ambit_o=''
+  __ambit_o="$("${__ambit_bin[@]}" zsh ${__ambit_typed:+"$__ambit_typed"} </dev/null)" || __ambit_o=''
   [[ $__ambit_o == *$'\n#ambit:ok' ]] || \builtin return 0
   \builtin eval "${__ambit_o%$'\n#ambit:ok'}"
   \builtin return 0

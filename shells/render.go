@@ -89,7 +89,7 @@ func (s Shell) checkTo(b *bytes.Buffer, c Check) {
 		s.checkFish(b, c)
 		return
 	}
-	s.assign(b, "dead", deadline(c.Dead))
+	s.assign(b, "dead", dead(c))
 	s.assign(b, "since", deadline(c.Since))
 	if c.Pwd != "" {
 		usual, seen := splitSeen(c.Seen)
@@ -137,7 +137,10 @@ func (s Shell) slotsTo(b *bytes.Buffer, c Check) {
 func (s Shell) checkFish(b *bytes.Buffer, c Check) {
 	s.assignList(b, "clock", nonEmpty(c.Generation.Stamp))
 	dead := life(c, c.Dead)
-	if len(dead) > 0 {
+	switch {
+	case c.Ask:
+		dead = []string{ask}
+	case len(dead) > 0:
 		dead = append(dead, strconv.FormatInt(c.Since-c.GenerationTime-1, 10))
 	}
 	s.assignList(b, "dead", dead)
@@ -262,6 +265,16 @@ func held(is bool) string {
 		return "x"
 	}
 	return ""
+}
+
+// ask stands for Check.Ask where Check.Dead would.
+const ask = "ask"
+
+func dead(c Check) string {
+	if c.Ask {
+		return ask
+	}
+	return deadline(c.Dead)
 }
 
 func deadline(instant int64) string {

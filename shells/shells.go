@@ -72,6 +72,10 @@ type Check struct {
 	// the one from which not even a command typed at this prompt may see the
 	// loaded values; seconds since the Unix epoch, 0 = none.
 	Until, Dead int64
+	// Ask says, instead of Dead, that a command typed at this prompt is preceded by
+	// the check of a prompt: what it may need could not be loaded, and has perhaps
+	// come meanwhile.
+	Ask bool
 	// Since is the instant of the answer, in the same seconds. A clock that shows
 	// less when a command is typed was set back, and Dead cannot be believed.
 	Since int64

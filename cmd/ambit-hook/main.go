@@ -18,11 +18,11 @@ import (
 	"ambit/shells"
 )
 
-const usage = `usage: ambit-hook bash|zsh|fish
+const usage = `usage: ambit-hook bash|zsh|fish [typed]
        ambit-hook prompt
 
-Prints what the shell has to change at this prompt. The hook that
-"ambit hook SHELL" prints runs it; there is no need to type it.
+Prints what the shell has to change at this prompt, or before a command that was
+typed. The hook that "ambit hook SHELL" prints runs it; there is no need to type it.
 
 With "prompt", prints a segment for prompts, such as "shop/dev 42m": what is
 loaded, and how long its credentials live or that they have expired; "not loaded"
@@ -52,7 +52,8 @@ func run(args []string) (status int) {
 	if len(args) == 1 && args[0] == "prompt" {
 		return prompt()
 	}
-	if len(args) != 1 {
+	typed := len(args) == 2 && args[1] == "typed"
+	if len(args) != 1 && !typed {
 		fmt.Fprint(os.Stderr, usage)
 		return 2
 	}
@@ -62,7 +63,7 @@ func run(args []string) (status int) {
 		return 2
 	}
 	return hook.Run(hook.Process{
-		Shell: shell, Env: os.Environ(), UID: os.Geteuid(), GID: os.Getegid(), Terminal: hook.Terminal, Now: time.Now,
+		Shell: shell, Typed: typed, Env: os.Environ(), UID: os.Geteuid(), GID: os.Getegid(), Terminal: hook.Terminal, Now: time.Now,
 		Stdout: os.Stdout, Stderr: os.Stderr, Resolver: resolver, Interrupt: interrupt,
 	})
 }

@@ -3,6 +3,7 @@ package main_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -271,4 +272,57 @@ func TestInterruptLeavesNoLock(t *testing.T) {
 		}
 		accepted(t, s, tm.piped(), tm, "after a reload")
 	})
+}
+
+// TestTypedAfterOutage: STS was down when the credentials died, and is back. The next
+// command that is typed, with no prompt in between, has live ones: in a shell that has
+// to try again itself, and in one whose neighbour did.
+func TestTypedAfterOutage(t *testing.T) {
+	t.Parallel()
+	need(t, "aws")
+	type place struct {
+		h         *house
+		s         *awstest.Server
+		tm, other *terminal
+	}
+	var places []place
+	// All wait for the same half-minute; a subtest for each says which shell is missing.
+	inShells(t, func(*testing.T, shell) {})
+	for _, sh := range shells {
+		if _, err := exec.LookPath(string(sh)); err != nil {
+			continue
+		}
+		h := newHouse(t)
+		s := h.cloud()
+		h.env["AWS_PAGER"] = ""
+		must(t, s.Update(func(k *awstest.Knobs) { k.Lifetime = 3 }))
+		p := place{h, s, h.open(sh), h.open(sh)}
+		p.tm.cd("home/shop", "ambit: shop/dev loaded (+6) · credentials for …s")
+		p.other.cd("home/shop", "ambit: shop/dev loaded (+6) · credentials for …s")
+		must(t, s.Update(func(k *awstest.Knobs) { k.Outage, k.Lifetime = awstest.Unavailable, 0 }))
+		places = append(places, p)
+	}
+	time.Sleep(4 * time.Second)
+	for _, p := range places {
+		for _, tm := range []*terminal{p.tm, p.other} {
+			tm.run("")
+			if key, set := tm.piped()["AWS_ACCESS_KEY_ID"]; set {
+				t.Fatalf("dead keys stayed: %s\n%s", key, tm.transcript())
+			}
+		}
+		must(t, p.s.Update(func(k *awstest.Knobs) { k.Outage = awstest.Up }))
+	}
+	time.Sleep(34 * time.Second) // the first back-off
+	for _, p := range places {
+		calls := assumed(p.s)
+		for _, tm := range []*terminal{p.tm, p.other} {
+			out, status := tm.run("aws sts get-caller-identity --output text --query Arn")
+			if status != 0 || !strings.Contains(out, "arn:aws:sts::123456789012:assumed-role/dev/ambit-shop\n") {
+				t.Errorf("after an outage the CLI says %q, status %d\n%s", out, status, tm.transcript())
+			}
+		}
+		if n := assumed(p.s) - calls; n != 1 {
+			t.Errorf("%d calls of STS", n)
+		}
+	}
 }
