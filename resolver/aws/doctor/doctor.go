@@ -84,6 +84,11 @@ func Examine(ctx context.Context, p Patient, only ...string) Report {
 	if !p.Offline {
 		found = append(found, x.together(ctx, slices.DeleteFunc(slices.Clone(online), func(c check) bool { return !wanted(c) }))...)
 	}
+	for i, f := range found {
+		if f.ifAccepted != nil && x.accepted.Load() {
+			found[i] = *f.ifAccepted
+		}
+	}
 	return Report{Findings: found, Sources: x.sources()}
 }
 

@@ -17,6 +17,10 @@ type examination struct {
 	places  []Source
 	chains  [3][]step // by reader
 
+	// accepted is set where AWS took the keys that the AWS CLI would use: what only
+	// looked wrong with them is then no failure.
+	accepted atomic.Bool
+
 	// onInstance is set where an instance's metadata gave credentials: then it is a
 	// place that holds some.
 	onInstance atomic.Bool

@@ -52,6 +52,9 @@ func (f *file) by(r reader) *reading {
 // at is a place in the file, for people.
 func (f *file) at(line int) string { return fmt.Sprintf("%s:%d", f.shown, line) }
 
+// unseen says whether programs read the file although the examination does not.
+func (f *file) unseen() bool { return errors.Is(f.err, safefile.ErrTooLarge) }
+
 // configuration are the two files as one reader finds them.
 type configuration struct{ config, credentials *file }
 

@@ -23,6 +23,10 @@ type Finding struct {
 	// Causes are the checks which, where they failed, explain this finding: it is
 	// then their effect. No two checks may explain each other.
 	Causes []string `json:"-"`
+
+	// ifAccepted takes the finding's place where AWS took the keys all the same;
+	// nil: it stands.
+	ifAccepted *Finding
 }
 
 // Settle tells causes from effects: a failure that another check's failure explains

@@ -144,7 +144,6 @@ func (x *examination) botocoreChain(r reader) (chain []step) {
 		name = "default"
 	}
 	p := x.profile(r, name)
-	files := x.files(r)
 
 	if x.env("AWS_ACCESS_KEY_ID") != "" {
 		trouble := ""
@@ -156,7 +155,19 @@ func (x *examination) botocoreChain(r reader) (chain []step) {
 	if p.has("role_arn") && !p.has("web_identity_token_file") {
 		add(inRole, x.ofProfile(p, "role", "role_arn"), x.roleTrouble(r, p))
 	}
-	if variable := "AWS_WEB_IDENTITY_TOKEN_FILE"; x.has(variable) {
+	x.botocoreProfile(add, r, name, true)
+	if s, ok := x.legacy(); ok {
+		add(inLegacy, s, "")
+	}
+	x.machine(add, x.has("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") || x.has("AWS_CONTAINER_CREDENTIALS_FULL_URI"))
+	return chain
+}
+
+// botocoreProfile are the places that a profile names, but for its role; with
+// environment the variables of a web identity come first.
+func (x *examination) botocoreProfile(add func(int, Source, string), r reader, name string, environment bool) {
+	p, files := x.profile(r, name), x.files(r)
+	if variable := "AWS_WEB_IDENTITY_TOKEN_FILE"; environment && x.has(variable) {
 		if x.env(variable) != "" {
 			trouble := ""
 			if x.env("AWS_ROLE_ARN") == "" && (x.has("AWS_ROLE_ARN") || p.get("role_arn") == "") {
@@ -166,7 +177,7 @@ func (x *examination) botocoreChain(r reader) (chain []step) {
 		}
 	} else if p.get("web_identity_token_file") != "" {
 		trouble := ""
-		if x.env("AWS_ROLE_ARN") == "" && (x.has("AWS_ROLE_ARN") || p.get("role_arn") == "") {
+		if p.get("role_arn") == "" && !(environment && x.env("AWS_ROLE_ARN") != "") {
 			trouble = "role_arn is missing"
 		}
 		add(inWebIdentity, x.ofProfile(p, "web identity", "web_identity_token_file"), trouble)
@@ -194,11 +205,6 @@ func (x *examination) botocoreChain(r reader) (chain []step) {
 			break
 		}
 	}
-	if s, ok := x.legacy(); ok {
-		add(inLegacy, s, "")
-	}
-	x.machine(add, x.has("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") || x.has("AWS_CONTAINER_CREDENTIALS_FULL_URI"))
-	return chain
 }
 
 // fileStep adds the keys of a file, where there is an id. botocore compares the
@@ -254,7 +260,14 @@ func (x *examination) goChain() (chain []step) {
 	if p.get("role_arn") != "" && onTop {
 		add(inRole, x.ofProfile(p, "role", "role_arn"), x.roleTrouble(goSDK, p))
 	}
-	if keys {
+	x.goProfile(add, p)
+	x.machine(add, x.env("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") != "" || x.env("AWS_CONTAINER_CREDENTIALS_FULL_URI") != "")
+	return chain
+}
+
+// goProfile are the places that a profile names, but for its role.
+func (x *examination) goProfile(add func(int, Source, string), p *profile) {
+	if p.get("aws_access_key_id") != "" && p.get("aws_secret_access_key") != "" {
 		rank := inCredentials
 		if p.values["aws_access_key_id"].file == x.files(goSDK).config {
 			rank = inConfig
@@ -286,8 +299,6 @@ func (x *examination) goChain() (chain []step) {
 	if p.get("credential_process") != "" {
 		add(inProcess, x.ofProfile(p, "credential_process", "credential_process"), "")
 	}
-	x.machine(add, x.env("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") != "" || x.env("AWS_CONTAINER_CREDENTIALS_FULL_URI") != "")
-	return chain
 }
 
 // machine adds what the machine itself may hand out.

@@ -1,0 +1,104 @@
+package doctor
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var plainArgument = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-][A-Za-z0-9_./:@%+,=-]*$`)
+
+// quoted writes a name in a command, in the one way that bash, zsh and fish read
+// alike. Whoever wrote the name is not to choose what else that runs.
+func quoted(s string) string {
+	if plainArgument.MatchString(s) {
+		return s
+	}
+	// Each apostrophe and backslash stands between two quoted pieces: within them
+	// fish reads a backslash otherwise than the others.
+	s = strings.NewReplacer("'", `'\''`, `\`, `'\\'`).Replace(s)
+	return "'" + s + "'"
+}
+
+// profileOption writes an option with the name of a profile.
+func profileOption(name string) string {
+	if strings.HasPrefix(name, "-") {
+		return "--profile=" + quoted(name)
+	}
+	return "--profile " + quoted(name)
+}
+
+// inCommand is a file's path in a command.
+func (x *examination) inCommand(path string) string {
+	if rest, ok := strings.CutPrefix(path, x.Home+"/"); ok && x.Home != "" && plainArgument.MatchString(rest) {
+		return "~/" + rest
+	}
+	if strings.HasPrefix(path, "-") {
+		path = "./" + path
+	}
+	return quoted(path)
+}
+
+// family are the variables that make up a set of keys.
+var family = []string{
+	"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION",
+}
+
+// unset is the command that takes away those of the variables that are set, or
+// has ambit mend them if it set one.
+func (x *examination) unset(names ...string) string {
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !x.has(name) })
+	if len(names) == 0 {
+		return ""
+	}
+	if slices.ContainsFunc(names, x.ours) {
+		return "ambit reload"
+	}
+	return "unset " + strings.Join(names, " ")
+}
+
+func (x *examination) ours(name string) bool { return x.Ours != nil && x.has(name) && x.Ours(name) }
+
+// export is the command that sets variables, as name and word; or has ambit mend
+// them if it set one.
+func (x *examination) export(pairs ...string) string {
+	command := "export"
+	for i := 0; i < len(pairs); i += 2 {
+		if x.ours(pairs[i]) {
+			return "ambit reload"
+		}
+		command += " " + pairs[i] + "=" + pairs[i+1]
+	}
+	return command
+}
+
+// reenter is how a person gives the keys of a source anew.
+func (x *examination) reenter(s Source) string {
+	if s.profile != "" {
+		return "aws configure " + profileOption(s.profile)
+	}
+	return x.unset(append(slices.Clone(family), "AWS_ACCESS_KEY", "AWS_SECRET_KEY")...)
+}
+
+// edit changes lines of a file by a command of sed.
+func (x *examination) edit(f *file, first, last int, command string) string {
+	lines := fmt.Sprint(first)
+	if last > first {
+		lines += fmt.Sprintf(",%d", last)
+	}
+	quote := "'"
+	if strings.Contains(command, "'") {
+		quote = `"`
+	}
+	return "sed -i " + quote + lines + command + quote + " " + x.inCommand(f.path)
+}
+
+// lastLine is where a section of a file ends.
+func lastLine(f *file, s *section) int {
+	last := s.line
+	for _, e := range s.values {
+		last = max(last, e.line+strings.Count(e.value, "\n"))
+	}
+	return last
+}
