@@ -48,6 +48,13 @@ func (i *Identities) Files() []string {
 	return i.files
 }
 
+// Check says why the identities cannot be used; nil if they can, or if there are
+// none. The error holds no path and nothing of their content.
+func (i *Identities) Check() error {
+	_, err := i.load()
+	return err
+}
+
 func (i *Identities) load() ([]age.Identity, error) {
 	if i == nil {
 		return nil, nil

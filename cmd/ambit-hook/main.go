@@ -33,6 +33,9 @@ Example:
   PS1='$(ambit-hook prompt) \w \$ '
 `
 
+// version is set when a release is built, as that of ambit is.
+var version = "(devel)"
+
 func main() {
 	os.Exit(run(os.Args[1:]))
 }
@@ -47,6 +50,10 @@ func run(args []string) (status int) {
 	}()
 	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
 		fmt.Print(usage)
+		return 0
+	}
+	if len(args) == 1 && args[0] == "--version" {
+		fmt.Println("ambit-hook", version)
 		return 0
 	}
 	if len(args) == 1 && args[0] == "prompt" {

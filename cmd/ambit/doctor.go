@@ -47,9 +47,9 @@ The status is 0 if nothing failed and 1 if something did.`,
 
 func runDoctor(ctx context.Context, a *ambit, arg, format string, offline bool) error {
 	done := make(chan doctor.Report, 1)
-	go func() {
-		done <- doctor.Examine(ctx, a.patient(offline))
-	}()
+	patient := a.patient(offline)
+	go func() { done <- doctor.Examine(ctx, patient) }()
+	findings := a.setup(arg == "")
 	var report doctor.Report
 	select {
 	case report = <-done:
@@ -58,7 +58,7 @@ func runDoctor(ctx context.Context, a *ambit, arg, format string, offline bool) 
 	if err := interrupted(ctx); err != nil {
 		return err
 	}
-	report.Findings = doctor.Settle(report.Findings)
+	report.Findings = doctor.Settle(append(findings, report.Findings...))
 	if format == "json" {
 		if err := a.printFindings(report.Findings); err != nil {
 			return err

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"ambit/resolver/aws/doctor"
+)
+
+// setup examines ambit's own set-up. Here says that it is about this directory, too,
+// and not about an environment by its name. No network is asked, and nothing is
+// changed.
+func (a *ambit) setup(here bool) []doctor.Finding {
+	p := &setup{ambit: a}
+	if here {
+		p.hook()
+	}
+	p.path()
+	p.permissions()
+	p.store()
+	if here {
+		p.directory()
+	}
+	p.identity()
+	p.keyring()
+	return p.findings
+}
+
+// setup collects what its checks find.
+type setup struct {
+	*ambit
+	findings []doctor.Finding
+}
+
+func (p *setup) add(check string, status doctor.Status, fix, format string, args ...any) {
+	p.findings = append(p.findings, doctor.Finding{Check: check, Status: status, Evidence: fmt.Sprintf(format, args...), Fix: fix})
+}
+
+// well notes a check that found nothing wrong, with what it looked at.
+func (p *setup) well(check, format string, args ...any) {
+	for _, f := range p.findings {
+		if f.Check == check && f.Status != doctor.OK {
+			return
+		}
+	}
+	p.add(check, doctor.OK, "", format, args...)
+}
+
+// maxForeign is how many bytes of one foreign text a finding shows.
+const maxForeign = 200
+
+// bounded shortens foreign text in the middle, where paths tell least.
+func bounded(text string) string {
+	if len(text) <= maxForeign {
+		return text
+	}
+	const keep = maxForeign/2 - 2
+	return strings.ToValidUTF8(text[:keep], "") + "..." + strings.ToValidUTF8(text[len(text)-keep:], "")
+}
+
+// tilde writes a path as people do.
+func (p *setup) tilde(path string) string { return bounded(p.places.Short(path, "")) }
+
+// word is a path for a command line of any shell: with ~ for the home directory, and
+// quoted where it has to be.
+func (p *setup) word(path string) string {
+	short := p.places.Short(path, "")
+	if rest, ok := strings.CutPrefix(short, "~/"); ok {
+		return "~/" + shellWord(rest)
+	}
+	if short == "~" {
+		return short
+	}
+	return shellWord(short)
+}
+
+// shellWord quotes what bash, zsh and fish would not take as it is, in the one way
+// that all of them read alike.
+func shellWord(word string) string {
+	odd := func(r rune) bool {
+		return (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z') && !strings.ContainsRune("_./:=+,@%-", r)
+	}
+	if word != "" && !strings.ContainsFunc(word, odd) {
+		return word
+	}
+	var b strings.Builder
+	b.WriteByte('\'')
+	for _, r := range []byte(word) {
+		if r == '\'' || r == '\\' { // fish reads a backslash between quotes
+			b.WriteString(`'\` + string(rune(r)) + `'`)
+			continue
+		}
+		b.WriteByte(r)
+	}
+	b.WriteByte('\'')
+	return b.String()
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"ambit/hook"
+	"ambit/resolver/aws/doctor"
+	"ambit/shells"
+)
+
+// hook checks that the shell in use has ambit's hook. A hook that runs has left
+// AMBIT_STATE where a file governs the directory, allowed or not; where none does
+// nobody needs the hook, and nothing shows whether it runs.
+func (p *setup) hook() {
+	const check = "hook"
+	p.program()
+	shell := p.shellInUse()
+	files := p.startupFiles(shell)
+	for _, f := range files {
+		p.oddities(shell, f)
+	}
+	p.hijacked()
+	governed := p.dir != "" && p.find(p.dir).File != ""
+	at := installs(files, shell)
+	switch {
+	case governed && !p.hooked() && len(at) == 0:
+		p.add(check, doctor.Fail, p.installing(shell), "%s does not load %s: no start-up file of %s installs ambit's hook",
+			shell, p.tilde(p.find(p.dir).File), shell)
+	case governed && !p.hooked():
+		p.add(check, doctor.Warn, p.evaluating(shell), "this shell does not have ambit's hook, though %s installs it; the shell may be older, or run a script", at[0])
+	case len(at) > 0:
+		p.well(check, "%s installs it", at[0])
+	case p.hooked():
+		p.well(check, "it runs in this shell")
+	default:
+		p.well(check, "nothing here needs it")
+	}
+	if dir := p.environ["DIRENV_DIR"]; governed && dir != "" {
+		p.add(check, doctor.Warn, "", "direnv has loaded %s too; of what both set, the one whose hook runs last wins", p.tilde(strings.TrimPrefix(dir, "-")))
+	}
+}
+
+// hooked says whether a hook has looked at the file that governs this directory, or
+// `ambit run` has loaded it.
+func (p *setup) hooked() bool {
+	dir := p.find(p.dir).Dir
+	if p.environ[hook.DirVar] == dir {
+		return true
+	}
+	state := p.environ[hook.StateVar]
+	if hook.IsUnsealed(state) {
+		return true // the hook ran, and could keep no session: see permissions
+	}
+	s := p.session().session
+	return s != nil && s.Dir == dir
+}
+
+// program checks the small program that a prompt runs.
+func (p *setup) program() {
+	const check = "hook"
+	command, err := p.promptCommand()
+	if err != nil {
+		return
+	}
+	if len(command) > 1 {
+		p.add(check, doctor.Warn, "", "there is no ambit-hook beside %s: prompts run the larger program, and are slower", p.tilde(p.self))
+		return
+	}
+	ctx, stop := context.WithTimeout(context.Background(), 2*time.Second)
+	defer stop()
+	cmd := exec.CommandContext(ctx, command[0], "--version")
+	cmd.Env = []string{}
+	out, err := cmd.Output()
+	name, theirs, _ := strings.Cut(strings.TrimSpace(string(out)), " ")
+	switch {
+	case ctx.Err() != nil:
+		p.add(check, doctor.Warn, "", "%s does not answer within 2s", p.tilde(command[0]))
+	case err != nil || name != "ambit-hook":
+		p.add(check, doctor.Warn, "", "%s is of an older version than ambit %s: install both anew", p.tilde(command[0]), versionName())
+	case version != "" && theirs != version:
+		p.add(check, doctor.Warn, "", "%s is of version %s and ambit of %s: install both anew", p.tilde(command[0]), bounded(theirs), version)
+	}
+}
+
+// shellInUse is the nearest of the processes above this one that is a shell with a
+// hook, else the user's login shell, else bash.
+func (p *setup) shellInUse() shells.Shell {
+	pid := os.Getppid()
+	for range 32 {
+		comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		if err != nil {
+			break // not Linux, or not ours to see
+		}
+		if s, err := shells.Parse(strings.TrimSpace(strings.TrimPrefix(string(comm), "-"))); err == nil {
+			return s
+		}
+		if pid = parentOf(pid); pid <= 1 {
+			break
+		}
+	}
+	if s, err := shells.Parse(filepath.Base(p.environ["SHELL"])); err == nil {
+		return s
+	}
+	return shells.Bash
+}
+
+// parentOf reads a process's parent from /proc/PID/stat; 0 if there is none. What
+// stands before the last parenthesis may be anything.
+func parentOf(pid int) int {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 2 {
+		return 0
+	}
+	parent, _ := strconv.Atoi(fields[1]) // 0: none
+	return parent
+}
+
+// installing is the command that puts the hook into a start-up file and into the
+// shell in which it is typed.
+func (p *setup) installing(shell shells.Shell) string {
+	line, file := p.evaluating(shell), ""
+	switch shell {
+	case shells.Bash:
+		file = "~/.bashrc"
+	case shells.Zsh:
+		file = "~/.zshrc"
+		if dir := p.environ["ZDOTDIR"]; filepath.IsAbs(dir) {
+			file = p.word(filepath.Join(dir, ".zshrc"))
+		}
+	case shells.Fish:
+		file = p.word(filepath.Join(p.fishConfig(), "config.fish"))
+		return "mkdir -p " + p.word(p.fishConfig()) + " && echo '" + line + "' >> " + file + " && " + line
+	}
+	return "echo '" + line + "' >> " + file + " && " + line
+}
+
+// evaluating is the command that gives its shell the hook.
+func (p *setup) evaluating(shell shells.Shell) string {
+	if shell == shells.Fish {
+		return "ambit hook fish | source"
+	}
+	return `eval "$(ambit hook ` + string(shell) + `)"`
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strconv"
+
+	"ambit/resolver/aws/doctor"
+	"ambit/resolver/cache"
+	"ambit/resolver/store"
+)
+
+// store checks the user's settings and the directories in which environments are
+// kept.
+func (p *setup) store() {
+	const check = "store"
+	stores, err := p.stores()
+	if err != nil {
+		var faults broken
+		if errors.As(err, &faults) {
+			p.faults(check, p.edit(p.places.ConfigFile()), faults)
+			return
+		}
+		p.add(check, doctor.Fail, "unset AMBIT_STORES", "%s", err)
+		return
+	}
+	said := p.environ["AMBIT_STORES"] != "" || p.conf.stores != nil
+	for _, dir := range stores {
+		info, err := os.Stat(dir)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && said:
+			p.add(check, doctor.Warn, "mkdir -p "+p.word(dir), "the store %s does not exist", p.tilde(dir))
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			p.add(check, doctor.Fail, "", "the store %s cannot be read: %s", p.tilde(dir), reason(err))
+		case !info.IsDir():
+			p.add(check, doctor.Fail, "", "the store %s is not a directory", p.tilde(dir))
+		default:
+			if err := p.owner.Check(dir); err != nil {
+				p.add(check, doctor.Fail, p.closing(dir), "the store %s is not used: it %s", p.tilde(dir), reason(err))
+			}
+		}
+	}
+	names := store.NewDirectories(stores, p.owner).Names()
+	p.well(check, "%s", plural(len(names), "environment"))
+}
+
+// faults notes what is wrong with a file, each with its place.
+func (p *setup) faults(check, fix string, lines []cache.Message) {
+	for _, m := range lines {
+		if m.Level != "error" {
+			continue
+		}
+		place := ""
+		if m.Place.File != "" {
+			place = p.tilde(m.Place.File)
+			if m.Place.Line > 0 {
+				place += ":" + strconv.Itoa(m.Place.Line) + ":" + strconv.Itoa(m.Place.Column)
+			}
+			place += ": "
+		}
+		p.add(check, doctor.Fail, fix, "%s%s", place, bounded(m.Text))
+	}
+}
+
+// edit is the command that opens a file for the person to mend.
+func (p *setup) edit(path string) string { return "${EDITOR:-vi} " + p.word(path) }
+
+func plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return strconv.Itoa(n) + " " + noun
+}
