@@ -63,7 +63,10 @@ type check struct {
 // and know what those found.
 var (
 	offline = []check{}
-	online  = []check{}
+	online  = []check{
+		{[]string{"aws.network", "aws.endpoint", "aws.region"}, checkNetwork},
+		{[]string{"aws.clock"}, checkClock},
+	}
 )
 
 // Examine looks for what is wrong, with the checks named in only, or with all if it

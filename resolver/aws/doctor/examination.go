@@ -21,6 +21,8 @@ type examination struct {
 	// looked wrong with them is then no failure.
 	accepted atomic.Bool
 
+	outlook outlook
+
 	// onInstance is set where an instance's metadata gave credentials: then it is a
 	// place that holds some.
 	onInstance atomic.Bool

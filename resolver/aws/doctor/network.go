@@ -1,0 +1,294 @@
+package doctor
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"ambit/resolver"
+	"ambit/resolver/aws"
+	"ambit/resolver/safefile"
+)
+
+// outlook is how STS is to be reached from here.
+type outlook struct {
+	once sync.Once
+
+	at    aws.Address
+	main  *probe // as programs do; nil if there is no address
+	plain *probe // without the proxy, where that one failed
+
+	// Where a certificate is not valid now: the same for an instant at which it is.
+	timeless *probe
+
+	bundle    string // file of the authorities that count instead of the system's, "" if none
+	bundleErr error
+}
+
+// baseline is what the shell exports, for the AWS SDK.
+func (x *examination) baseline() *resolver.Baseline {
+	environ := make([]string, 0, len(x.Environ))
+	for name, value := range x.Environ {
+		environ = append(environ, name+"="+value)
+	}
+	return resolver.NewBaseline(environ)
+}
+
+// address is where STS is asked: in the region in force, or in us-east-1 where
+// there is none or it is not one.
+func (x *examination) address() (aws.Address, bool) {
+	region := ""
+	for _, r := range []reader{cli2, cli1} {
+		if region == "" {
+			region = x.region(r).name
+		}
+	}
+	profile, _ := x.profileInForce(goSDK)
+	at, err := aws.STSAddress(x.baseline(), profile, region)
+	if err != nil && region != "" {
+		at, err = aws.STSAddress(x.baseline(), profile, "us-east-1")
+	}
+	return at, err == nil
+}
+
+// reach finds out, once, whether STS can be reached.
+func (x *examination) reach(ctx context.Context) *outlook {
+	o := &x.outlook
+	o.once.Do(func() {
+		at, ok := x.address()
+		if !ok {
+			return
+		}
+		o.at = at
+		to, err := url.Parse(at.URL)
+		if err != nil {
+			return
+		}
+		to.Path, to.RawQuery = "/", "Action=GetCallerIdentity&Version=2011-06-15"
+		roots := x.authorities(o)
+		via := x.proxyFor(to)
+		if via != nil && via.bad {
+			o.main = &probe{url: to, via: via, err: errors.New("no address of a proxy")}
+		} else {
+			o.main = x.probe(ctx, to, how{via: via, roots: roots})
+		}
+		if via != nil && !o.main.answered() {
+			o.plain = x.probe(ctx, to, how{roots: roots})
+		}
+		if at := validAt(o.main); !at.IsZero() {
+			o.timeless = x.probe(ctx, to, how{via: via, roots: roots, at: at})
+		}
+	})
+	return o
+}
+
+// authorities are those of AWS_CA_BUNDLE or the profile's ca_bundle, which count
+// instead of the system's; nil if there is none.
+func (x *examination) authorities(o *outlook) *x509.CertPool {
+	if o.bundle = x.env("AWS_CA_BUNDLE"); o.bundle == "" {
+		name, _ := x.profileInForce(cli2)
+		o.bundle = x.profile(cli2, name).get("ca_bundle")
+	}
+	if o.bundle == "" {
+		return nil
+	}
+	pem, err := safefile.Read(x.expand(o.bundle))
+	pool := x509.NewCertPool()
+	if err == nil && !pool.AppendCertsFromPEM(pem) {
+		err = errors.New("holds no certificate")
+	}
+	if o.bundleErr = withoutPath(err); err != nil {
+		return nil
+	}
+	return pool
+}
+
+// validAt is an instant at which the certificate that a probe was shown is valid;
+// zero if that was not what was wrong with it.
+func validAt(p *probe) time.Time {
+	var invalid x509.CertificateInvalidError
+	if p == nil || !errors.As(p.err, &invalid) || invalid.Reason != x509.Expired || len(p.shown) == 0 {
+		return time.Time{}
+	}
+	from, until := p.shown[0].NotBefore, p.shown[0].NotAfter
+	for _, c := range p.shown[1:] {
+		if c.NotBefore.After(from) {
+			from = c.NotBefore
+		}
+		if c.NotAfter.Before(until) {
+			until = c.NotAfter
+		}
+	}
+	return from.Add(until.Sub(from) / 2)
+}
+
+// checkNetwork says whether STS can be reached, and what is in the way.
+func checkNetwork(ctx context.Context, x *examination) []Finding {
+	o := x.reach(ctx)
+	p := o.main
+	switch {
+	case p == nil:
+		return nil
+	case p.answered() && p.status >= 500:
+		return []Finding{{Check: "aws.network", Status: Fail, Causes: []string{"aws.endpoint"},
+			Evidence: fmt.Sprintf("%s is reached, and out of order: status %d; try again in a moment", host(p), p.status)}}
+	case p.answered():
+		return append([]Finding{{Check: "aws.network", Status: OK,
+			Evidence: fmt.Sprintf("%s answers%s in %s", host(p), through(p), p.took.Round(time.Millisecond))}}, x.intercepted(o)...)
+	case o.timeless != nil && o.timeless.err == nil:
+		return nil // nothing but the time is wrong with the certificate: the clock's matter
+	case o.bundleErr != nil && p.err != nil:
+		return []Finding{{Check: "aws.network", Status: Fail, Fix: x.dropBundle(),
+			Evidence: fmt.Sprintf("the CA bundle %q %v", clip(o.bundle), o.bundleErr)}}
+	}
+	if f, ok := x.proxyInTheWay(o); ok {
+		return []Finding{f}
+	}
+	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return nil
+	}
+	what, fix := x.obstacle(o)
+	f := Finding{Check: "aws.network", Status: Fail, Evidence: what, Fix: fix, Causes: []string{"aws.endpoint", "aws.region"}}
+	if o.at.Override {
+		return append(x.endpointLeadsAstray(o, what), f)
+	}
+	var dns *net.DNSError
+	if errors.As(p.err, &dns) && dns.IsNotFound && x.nameIsKnown(ctx, "sts.us-east-1.amazonaws.com") {
+		return append(x.noSuchRegion(o), f)
+	}
+	return []Finding{f}
+}
+
+// host is where a probe went, for people.
+func host(p *probe) string { return clip(p.url.Host) }
+
+func through(p *probe) string {
+	if p.via == nil {
+		return ""
+	}
+	return fmt.Sprintf(" through the proxy %s of %s", clip(p.via.url.Host), p.via.variable)
+}
+
+// proxyInTheWay says what is wrong with the proxy, if it is the proxy.
+func (x *examination) proxyInTheWay(o *outlook) (Finding, bool) {
+	p := o.main
+	if p.via == nil {
+		return Finding{}, false
+	}
+	straight := o.plain.answered()
+	fix := ""
+	if straight {
+		fix = "unset " + strings.Join(x.proxyVariables(p.url.Scheme), " ")
+	}
+	f := Finding{Check: "aws.network", Status: Fail, Fix: fix}
+	name := "the proxy of " + p.via.variable
+	if !p.via.bad {
+		name = fmt.Sprintf("the proxy %s of %s", clip(p.via.url.Host), p.via.variable)
+	}
+	var refusal *proxyRefusal
+	var op *net.OpError
+	tunnel := errors.As(p.err, &refusal)
+	status := p.status
+	if tunnel {
+		status = refusal.status
+	}
+	switch {
+	case p.via.bad:
+		f.Evidence = p.via.variable + " is no address of a proxy"
+		f.Fix = "unset " + strings.Join(x.proxyVariables(p.url.Scheme), " ")
+	case status == 407:
+		f.Evidence = name + " wants a password"
+		if p.via.url.User != nil {
+			f.Evidence = name + " does not take the password in it"
+		}
+		if !straight {
+			// The person types it, and it stands in no file.
+			f.Fix = fmt.Sprintf(`printf 'user:password: ' >&2; read -r up; export %s="%s://$up@%s"`, p.via.variable, p.via.url.Scheme, p.via.url.Host)
+			if !plainHost.MatchString(p.via.url.Host) {
+				f.Fix = ""
+			}
+		}
+	case errors.As(p.err, &op) && op.Op == "proxyconnect":
+		f.Evidence = fmt.Sprintf("%s cannot be reached: %s", name, why(p))
+	case tunnel:
+		f.Evidence = fmt.Sprintf("%s does not let through to %s: status %d", name, host(p), status)
+	case straight:
+		what, _ := x.obstacle(o)
+		f.Evidence = fmt.Sprintf("through %s: %s", name, what)
+	default:
+		return Finding{}, false
+	}
+	switch {
+	case straight:
+		f.Evidence += "; straight, STS answers"
+	case o.plain.err != nil && status != 407:
+		f.Evidence += fmt.Sprintf("; straight, %s is not reached either: %s", host(p), why(o.plain))
+	}
+	return f, true
+}
+
+// endpointLeadsAstray blames the endpoint that somebody configured for what is
+// wrong with it.
+func (x *examination) endpointLeadsAstray(o *outlook, what string) []Finding {
+	var set []string
+	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"} {
+		if x.env(name) != "" {
+			set = append(set, name)
+		}
+	}
+	f := Finding{Check: "aws.endpoint", Status: Fail, Fix: "unset " + strings.Join(set, " ")}
+	switch name, _ := x.profileInForce(cli2); {
+	case len(set) > 0:
+		f.Evidence = fmt.Sprintf("%s leads to %s, not to AWS: %s", strings.Join(set, " and "), clip(o.at.URL), what)
+	default:
+		f.Evidence = fmt.Sprintf("endpoint_url of profile %q leads to %s, not to AWS: %s", clip(name), clip(o.at.URL), what)
+		f.Fix = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true; export AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
+	}
+	return []Finding{f}
+}
+
+// noSuchRegion blames the region for a name that nobody knows, unless that was seen
+// already.
+func (x *examination) noSuchRegion(o *outlook) []Finding {
+	if x.failed("aws.region") {
+		return nil
+	}
+	return []Finding{{Check: "aws.region", Status: Fail, Fix: exportRegion("us-east-1"),
+		Evidence: fmt.Sprintf("there is no region %q: no name server knows %s", clip(o.at.Region), host(o.main))}}
+}
+
+func exportRegion(region string) string {
+	return fmt.Sprintf("export AWS_REGION=%s AWS_DEFAULT_REGION=%s", region, region)
+}
+
+// failed says whether an offline check has failed.
+func (x *examination) failed(check string) bool {
+	for _, f := range x.found {
+		if f.Check == check && f.Status == Fail {
+			return true
+		}
+	}
+	return false
+}
+
+func (x *examination) nameIsKnown(ctx context.Context, name string) bool {
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	known := make(chan bool, 1)
+	go func() {
+		addresses, err := net.DefaultResolver.LookupHost(ctx, name)
+		known <- err == nil && len(addresses) > 0
+	}()
+	select {
+	case ok := <-known:
+		return ok
+	case <-ctx.Done():
+		return false
+	}
+}
