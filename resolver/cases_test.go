@@ -75,6 +75,7 @@ func runCase(t *testing.T, source string) {
 			if exports := exportsOf(r); len(exports) > 0 {
 				got["exports"] = exports
 			}
+			agree(t, p, r)
 		}
 	}
 	var want []byte

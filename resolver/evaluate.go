@@ -36,6 +36,7 @@ type evaluator struct {
 	computed int // bytes of computed values
 	overflow bool
 	planned  []PlannedOpen // in modePlan
+	trace    *trace        // nil: nothing is noted
 }
 
 type mode uint8

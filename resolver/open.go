@@ -180,6 +180,7 @@ func (ev *evaluator) openShape(e *expr) shape {
 	}
 	if ev.mode == modePlan {
 		ev.planned = append(ev.planned, plannedOf(e, inputs))
+		ev.trace.asked(e, inputs, ev.opt.Providers[e.call.provider])
 		return unknownAt(e.pos())
 	}
 	p := ev.providerOf(e)

@@ -15,6 +15,7 @@ func (ev *evaluator) reference(e *expr, part part) shape {
 	}
 	ev.links = append(ev.links, hop{e, path[0]})
 	defer func() { ev.links = ev.links[:len(ev.links)-1] }()
+	arrived := ev.trace.following(e, part)
 	start, path, sh := ev.start(e, path)
 	if start != nil {
 		sh = ev.walk(step{env: e.env, expr: e}, start, path)
@@ -22,6 +23,9 @@ func (ev *evaluator) reference(e *expr, part part) shape {
 	if sh.row++; sh.row > maxReferences {
 		ev.report(e.env, e.posAt(part.offset), fmt.Sprintf("more than %d references in a row", maxReferences), "")
 		sh = unknownAt(e.pos())
+	}
+	if arrived != nil {
+		arrived(sh.pos())
 	}
 	return sh
 }
@@ -178,7 +182,7 @@ func (ev *evaluator) walk(at step, c *cell, path []accessor) shape {
 
 // walkSchema follows a path through a value that is not known but described.
 func (ev *evaluator) walkSchema(at step, sh *shape, path []accessor, fail func(accessor, string, string, ...any) shape) shape {
-	out := shapeUnknown
+	out := unknownAt(sh.pos())
 	out.value.Secret = sh.value.Secret
 	schema := sh.schema
 	for _, a := range path {
