@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
-	"ambit/hook"
 	"ambit/resolver/aws/doctor"
 )
 
@@ -45,55 +47,91 @@ The status is 0 if nothing failed and 1 if something did.`,
 	return cmd
 }
 
+// doctorTime bounds doctor, whatever hangs.
+const doctorTime = 14500 * time.Millisecond
+
 func runDoctor(ctx context.Context, a *ambit, arg, format string, offline bool) error {
-	done := make(chan doctor.Report, 1)
-	patient := a.patient(offline)
-	go func() { done <- doctor.Examine(ctx, patient) }()
-	findings := a.setup(arg == "")
-	var report doctor.Report
-	select {
-	case report = <-done:
-	case <-ctx.Done():
-	}
-	if err := interrupted(ctx); err != nil {
+	bounded, stop := context.WithTimeout(ctx, doctorTime)
+	defer stop()
+	report, err := a.examine(bounded, arg, offline)
+	if err != nil {
 		return err
 	}
-	report.Findings = doctor.Settle(append(findings, report.Findings...))
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if format == "json" {
-		if err := a.printFindings(report.Findings); err != nil {
-			return err
-		}
+		err = a.printFindings(report.Findings)
 	} else {
 		a.printReport(report)
 	}
-	if doctor.Failed(report.Findings) {
-		return said(1)
+	if err == nil && doctor.Failed(report.Findings) {
+		err = said(1)
 	}
-	return nil
+	return err
 }
 
-// patient is this shell: what it exports, not what it would export without ambit.
-func (a *ambit) patient(offline bool) doctor.Patient {
-	ours := a.ours()
-	return doctor.Patient{
-		Environ: a.environ, Home: a.places.Home, UID: a.uid, Now: a.now, Root: "/", Offline: offline,
-		Ours: func(name string) bool { return ours[name] },
-	}
-}
-
-// ours are the variables that have the value that ambit gave them.
-func (a *ambit) ours() map[string]bool {
-	out := map[string]bool{}
-	s := a.session()
-	if s.session == nil || s.session.State != hook.Loaded {
-		return out
-	}
-	for _, c := range s.changes(a.environ) {
-		if c.Ours && c.Change != "-" {
-			out[c.Name] = true
+// examine looks at ambit's set-up, at what a shell or an environment exports, and at
+// whether this directory's environment can be resolved, all at a time.
+func (a *ambit) examine(ctx context.Context, arg string, offline bool) (doctor.Report, error) {
+	setup := a.setup(arg == "") // reads what the others read, too
+	base := a.baseline()
+	patient, failed := doctor.Patient{}, []doctor.Finding(nil)
+	if arg == "" {
+		patient = a.patient(offline)
+	} else {
+		var err error
+		if patient, failed, err = a.environmentPatient(ctx, arg, offline); err != nil {
+			return doctor.Report{}, err
 		}
 	}
-	return out
+	examined := make(chan doctor.Report, 1)
+	tried := make(chan []doctor.Finding, 1)
+	go func() { examined <- doctor.Examine(ctx, patient) }()
+	go func() {
+		if arg == "" && !offline {
+			failed = a.tryDirectory(ctx, base)
+		}
+		tried <- failed
+	}()
+	var report doctor.Report
+	select {
+	case report = <-examined:
+	case <-ctx.Done():
+		// It ends by itself with what it found out; a person who gave up does not wait.
+		if !errors.Is(context.Cause(ctx), errInterrupted) {
+			report = <-examined
+		}
+	}
+	report.Findings = doctor.Settle(slices.Concat(setup, report.Findings))
+	select {
+	case failed := <-tried:
+		report.Findings = withTrial(report.Findings, failed)
+	case <-ctx.Done():
+	}
+	return report, nil
+}
+
+// withTrial adds what a trial came to: where the others have found a cause for it,
+// as their effect.
+func withTrial(settled, failed []doctor.Finding) []doctor.Finding {
+	for i := range settled {
+		settled[i].Causes = nil // a trial explains nothing
+	}
+	out := slices.Clone(settled)
+	for _, f := range failed {
+		f.Causes = append(f.Causes, f.Check)
+		known := slices.IndexFunc(settled, func(o doctor.Finding) bool {
+			return o.Status == doctor.Fail && slices.Contains(f.Causes, o.Check)
+		})
+		if known >= 0 {
+			f.Status, f.Fix = doctor.Warn, ""
+			f.Evidence += ", because of " + settled[known].Check
+		}
+		f.Causes = nil
+		out = append(out, f)
+	}
+	return doctor.Settle(out)
 }
 
 // printFindings prints the list for programs.

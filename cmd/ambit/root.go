@@ -40,7 +40,7 @@ unloads them. Nothing of a file happens before you have allowed it.`,
 	root.AddCommand(
 		hookCommand(a), exportCommand(a), resolveCommand(a),
 		allowCommand(a), denyCommand(a), statusCommand(a), reloadCommand(a),
-		openCommand(a), checkCommand(a), runCommand(a), whoamiCommand(a), doctorCommand(a), credentialProcessCommand(a), consoleCommand(a),
+		openCommand(a), checkCommand(a), runCommand(a), whoamiCommand(a), doctorCommand(a), trialCommand(a), credentialProcessCommand(a), consoleCommand(a),
 		loginCommand(a), logoutCommand(a), renewCommand(a),
 		envCommand(a), schemaCommand(a),
 		cacheCommand(a), versionCommand(a),

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ambit/hook"
+	"ambit/resolver"
+	"ambit/resolver/aws"
+	"ambit/resolver/aws/doctor"
+)
+
+// trialTime bounds the trial of a directory's environment.
+const trialTime = 12 * time.Second
+
+// trialCommand is a process of its own because it resolves from the environment
+// before loading, which the AWS SDK reads by itself, while doctor examines what the
+// shell exports.
+func trialCommand(a *ambit) *cobra.Command {
+	return &cobra.Command{
+		Use:    "trial",
+		Short:  "resolve this directory's environment, keeping nothing",
+		Hidden: true,
+		Long: `Resolve the environment of this directory, if its file is allowed, as if nothing
+were in the cache, and print what was reported as JSON. Nothing is kept. "ambit
+doctor" runs it.`,
+		Example:           "  ambit trial",
+		Args:              atMost(0),
+		ValidArgsFunction: noCompletion,
+		RunE: func(*cobra.Command, []string) error {
+			ctx, stop := a.interruptible()
+			defer stop()
+			return runTrial(ctx, a)
+		},
+	}
+}
+
+// trial is what a trial found.
+type trial struct {
+	Label    string    `json:"label"`
+	Failures []failure `json:"failures"`
+}
+
+// failure is an error of something that was opened.
+type failure struct {
+	File    string               `json:"file"`
+	Line    int                  `json:"line"`
+	Column  int                  `json:"column"`
+	Summary string               `json:"summary"`
+	Hint    string               `json:"hint"`
+	Kind    resolver.FailureKind `json:"kind"`
+}
+
+func runTrial(ctx context.Context, a *ambit) error {
+	base := a.enterBaseline()
+	ctx, stop := context.WithTimeout(ctx, trialTime)
+	defer stop()
+	found := a.find(a.dir)
+	record := a.trust.Record(found.Dir)
+	verdict, contents := record.Check()
+	if found.File == "" || verdict != hook.Allowed {
+		return said(1)
+	}
+	d, err := a.loadPinned(ctx, directory(found.Dir), record, contents)
+	if err != nil {
+		return said(1)
+	}
+	a.cacheDir = nil // what was opened before is no trial
+	ev, err := a.evaluate(ctx, d, base, resolver.AtPrompt, true)
+	if err != nil {
+		return err
+	}
+	if d.program == nil {
+		return said(1)
+	}
+	return a.printJSON(trialOf(d.program.Label(), ev.diags))
+}
+
+// trialOf leaves out what is wrong with the definition itself, for which nothing has
+// to be opened.
+func trialOf(label string, diags []resolver.Diagnostic) trial {
+	t := trial{Label: label}
+	for _, d := range diags {
+		if d.Severity == resolver.Error && d.Kind != resolver.KindDefinition {
+			t.Failures = append(t.Failures, failure{d.Pos.File, d.Pos.Line, d.Pos.Column, d.Summary, d.Hint, d.Kind})
+		}
+	}
+	return t
+}
+
+// tryDirectory resolves this directory's environment in a process of its own. It
+// returns nil if there is none that may be resolved, or if it cannot be told.
+func (a *ambit) tryDirectory(ctx context.Context, base hook.Environ) []doctor.Finding {
+	if a.self == "" || a.dir == "" {
+		return nil
+	}
+	ctx, stop := context.WithTimeout(ctx, trialTime+time.Second)
+	defer stop()
+	cmd := exec.CommandContext(ctx, a.self, "trial")
+	cmd.Dir, cmd.Env = a.dir, base.List()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C comes by way of ctx
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 100 * time.Millisecond
+	stdout, err := cmd.StdoutPipe()
+	if err != nil || cmd.Start() != nil {
+		return nil
+	}
+	text, rerr := io.ReadAll(io.LimitReader(stdout, 1<<20))
+	err = cmd.Wait()
+	var t trial
+	if ctx.Err() != nil || rerr != nil || err != nil || json.NewDecoder(bytes.NewReader(text)).Decode(&t) != nil {
+		return nil
+	}
+	return a.trialFindings(t)
+}
+
+// trialFindings are what a trial's failures come to.
+func (a *ambit) trialFindings(t trial) []doctor.Finding {
+	var out []doctor.Finding
+	for i, f := range t.Failures {
+		if i == 3 {
+			break // one cause has the same effect at every login
+		}
+		place := ""
+		if f.File != "" {
+			place = fmt.Sprintf("%s:%d:%d: ", bounded(a.short(f.File)), f.Line, f.Column)
+		}
+		check, causes := causesOf(f.Summary, f.Kind)
+		out = append(out, doctor.Finding{
+			Check: check, Status: doctor.Fail, Fix: fixOf(f.Hint, f.Kind), Causes: causes,
+			Evidence: fmt.Sprintf("%s%s (to load %s)", place, f.Summary, bounded(t.Label)),
+		})
+	}
+	return out
+}
+
+// causesOf says which check a failure to resolve belongs to, and which others may
+// have found what it comes from.
+func causesOf(summary string, kind resolver.FailureKind) (check string, causes []string) {
+	const found = "directory"
+	// "AWS refused role arn:…: AccessDenied: what it says"
+	if parts := strings.SplitN(summary, ": ", 3); len(parts) == 3 {
+		if m, ok := aws.MeaningOf(parts[1], parts[2]); ok && len(m.Checks) > 0 {
+			return m.Checks[0], m.Checks[1:]
+		}
+	}
+	switch kind {
+	case resolver.KindNetwork:
+		return found, []string{"aws.network", "aws.clock", "aws.endpoint", "aws.region"}
+	case resolver.KindLogin:
+		return "aws.token", nil
+	}
+	return found, []string{"aws.keys", "aws.family", "aws.order", "aws.role", "aws.token", "aws.files", "aws.clock", "aws.region", "aws.endpoint", "aws.runtime"}
+}
+
+var (
+	commandInQuotes = regexp.MustCompile(`(?:^|\W)run:? "?(ambit [^"]+)"?`)
+	commandAtEnd    = regexp.MustCompile(`(?:^|: )((?:aws|sudo) .*)$`)
+)
+
+// fixOf takes the command out of a hint. Without one there is nothing to type.
+func fixOf(hint string, kind resolver.FailureKind) string {
+	if m := commandInQuotes.FindStringSubmatch(hint); m != nil && m[1] != "ambit doctor" {
+		return m[1]
+	}
+	if m := commandAtEnd.FindStringSubmatch(hint); m != nil {
+		command, _, _ := strings.Cut(m[1], ", or ")
+		return command
+	}
+	if kind == resolver.KindLogin {
+		return "ambit login"
+	}
+	return ""
+}
