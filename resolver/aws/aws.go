@@ -210,7 +210,7 @@ func (o *opening) run(ctx context.Context) (resolver.Opened, error) {
 	opened := resolver.Opened{
 		Value:   resolver.Value{Kind: resolver.Object, Object: value},
 		Files:   o.files,
-		Notices: append(o.notices, k.notices...), Credential: credential,
+		Notices: o.notices, Credential: credential,
 	}
 	if !k.expiration.IsZero() {
 		value["expiration"] = resolver.Value{Kind: resolver.String, Text: k.expiration.UTC().Format(time.RFC3339)}

@@ -143,13 +143,37 @@ func TestDurationIsCutOnce(t *testing.T) {
 	if len(o.Notices) != 1 || o.Notices[0] != `role "dev" grants at most 1h; asked for 4h` || w.calls("AssumeRole") != 2 {
 		t.Errorf("%d calls, notices %q", w.calls("AssumeRole"), o.Notices)
 	}
+	if o = w.mustOpen(in, call{}); len(o.Notices) != 0 {
+		t.Errorf("it is said again: %q", o.Notices)
+	}
 	w.age(3600)
-	if o = w.mustOpen(in, call{}); w.calls("AssumeRole") != 3 || len(o.Notices) != 1 {
-		t.Errorf("the limit was forgotten: %d calls", w.calls("AssumeRole"))
+	if o = w.mustOpen(in, call{}); w.calls("AssumeRole") != 3 || len(o.Notices) != 0 {
+		t.Errorf("the limit was forgotten: %d calls, notices %q", w.calls("AssumeRole"), o.Notices)
 	}
 	w.knobs(func(k *awstest.Knobs) { k.MaxDuration = 4 * 3600 })
 	if o = w.mustOpen(in, call{fresh: true}); time.Until(o.ExpiresAt) < 3*time.Hour || len(o.Notices) != 0 {
 		t.Errorf("after a reload it lasts %v", time.Until(o.ExpiresAt))
+	}
+
+	// A profile asks, too; of a chain of roles no call asks for more than there is.
+	w = newWorld(t)
+	w.withKeys()
+	w.write(".aws/config", "[profile one]\nrole_arn = "+devRole+"\ncredential_source = Environment\nduration_seconds = 14400\n"+
+		"[profile two]\nrole_arn = "+devRole+"2\nsource_profile = one\nduration_seconds = 14400\n")
+	for _, test := range []struct {
+		profile, notice string
+		calls           int
+	}{
+		{"one", `role "dev" grants at most 1h; asked for 4h`, 2},
+		{"two", `a role assumed with the keys of another role lasts at most 1h; for role "dev2" 4h were asked for`, 3},
+	} {
+		in = obj{"profile": test.profile}
+		if o = w.mustOpen(in, call{}); len(o.Notices) != 1 || o.Notices[0] != test.notice || w.calls("AssumeRole") != test.calls {
+			t.Errorf("profile %s: %d calls, notices %q", test.profile, w.calls("AssumeRole"), o.Notices)
+		}
+		if o = w.mustOpen(in, call{}); len(o.Notices) != 0 {
+			t.Errorf("profile %s: it is said again: %q", test.profile, o.Notices)
+		}
 	}
 
 	// What the file did not ask for is no news.

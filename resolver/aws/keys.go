@@ -22,7 +22,6 @@ type keys struct {
 	arn           string    // of the role or session, "" if nobody said
 	role          bool      // they are a role's: what they assume is chained
 	granted       int64     // seconds, if AWS granted fewer than were asked, else 0
-	notices       []string  // for whoever loads them
 	iss, sub      string    // of the token they were given for, "" for others
 }
 
@@ -102,7 +101,7 @@ type payload struct {
 }
 
 // payloadMark tells our payloads from those of other providers.
-const payloadMark = "aws-login 2"
+const payloadMark = "aws-login 3"
 
 func (p payload) encode() []byte {
 	var w wire.Encoder
@@ -118,7 +117,6 @@ func (p payload) encode() []byte {
 		w.String(k.arn)
 		w.Bool(k.role)
 		w.Int(k.granted)
-		w.Strings(k.notices)
 		w.String(k.iss)
 		w.String(k.sub)
 	}
@@ -136,7 +134,7 @@ func decodePayload(b []byte) (payload, error) {
 		if seconds := d.Int(); seconds != 0 {
 			k.expiration = time.Unix(seconds, 0).UTC()
 		}
-		k.arn, k.role, k.granted, k.notices = d.String(), d.Bool(), d.Int(), d.Strings()
+		k.arn, k.role, k.granted = d.String(), d.Bool(), d.Int()
 		k.iss, k.sub = d.String(), d.String()
 		p.keys = k
 	}

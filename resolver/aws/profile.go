@@ -274,8 +274,12 @@ func (o *opening) profileStep(p *config.SharedConfig, path []string) (*step, err
 	if r.sessionName == "" {
 		r.sessionName = "ambit"
 	}
-	if p.RoleDurationSeconds != nil && *p.RoleDurationSeconds >= 15*time.Minute && (!base.role || o.trial != nil) {
-		r.duration = *p.RoleDurationSeconds
+	if p.RoleDurationSeconds != nil && *p.RoleDurationSeconds >= 15*time.Minute {
+		if asked := *p.RoleDurationSeconds; asked > longest && base.role && o.trial == nil {
+			r.capped = asked
+		} else {
+			r.duration, r.explicit = asked, true
+		}
 	}
 	at, err := o.placeFor(p, p.RoleARN)
 	if err != nil {

@@ -86,9 +86,12 @@ func tooLong(err error) bool {
 	return code == "ValidationError" && strings.Contains(strings.ToLower(message), "durationseconds")
 }
 
-// cutNotice says that a role grants less than the file asks for.
-func cutNotice(roleARN string, asked time.Duration, granted int64) string {
-	return fmt.Sprintf("role %q grants at most %s; asked for %s", roleName(roleARN), brief(time.Duration(granted)*time.Second), brief(asked))
+// sayCut says that a role grants less than was asked for, when that is found out: what
+// was granted before knows it.
+func (o *opening) sayCut(before *keys, roleARN string, asked time.Duration, granted int64) {
+	if granted != 0 && (before == nil || before.granted == 0) {
+		o.notices = append(o.notices, fmt.Sprintf("role %q grants at most %s; asked for %s", roleName(roleARN), brief(time.Duration(granted)*time.Second), brief(asked)))
+	}
 }
 
 func roleName(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
@@ -113,7 +116,7 @@ func skewOf(m middleware.Metadata) time.Duration {
 type webIdentity struct {
 	roleARN, sessionName string
 	duration             time.Duration
-	explicit             bool // the file asked for the duration
+	explicit             bool // the duration was asked for
 	policyARNs           []string
 	token                tokenSource
 }
@@ -164,8 +167,8 @@ func (o *opening) webIdentityStep(w webIdentity, p place, profile *config.Shared
 				k.arn = sdk.ToString(out.AssumedRoleUser.Arn)
 			}
 			k.role, k.granted, k.iss, k.sub = true, granted, id.iss, id.sub
-			if granted != 0 && w.explicit {
-				k.notices = []string{cutNotice(w.roleARN, w.duration, granted)}
+			if w.explicit {
+				o.sayCut(before, w.roleARN, w.duration, granted)
 			}
 			return k, skewOf(out.ResultMetadata), nil
 		},
@@ -184,7 +187,8 @@ func policyARNs(arns []string) []types.PolicyDescriptorType {
 type assumedRole struct {
 	roleARN, sessionName               string
 	duration                           time.Duration
-	explicit                           bool // the file asked for the duration
+	explicit                           bool          // the duration was asked for
+	capped                             time.Duration // was asked for, of a chain of roles
 	externalID, sourceIdentity, policy string
 	policyARNs, transitive             []string
 	tags                               map[string]string
@@ -257,8 +261,11 @@ func (o *opening) assume(ctx context.Context, r assumedRole, base kept, before *
 		k.arn = sdk.ToString(out.AssumedRoleUser.Arn)
 	}
 	k.role, k.granted, k.iss, k.sub = true, granted, base.iss, base.sub
-	if granted != 0 && r.explicit {
-		k.notices = []string{cutNotice(r.roleARN, r.duration, granted)}
+	if r.capped != 0 && before == nil {
+		o.notices = append(o.notices, fmt.Sprintf("a role assumed with the keys of another role lasts at most 1h; for role %q %s were asked for", roleName(r.roleARN), brief(r.capped)))
+	}
+	if r.explicit {
+		o.sayCut(before, r.roleARN, r.duration, granted)
 	}
 	return k, skewOf(out.ResultMetadata), nil
 }
