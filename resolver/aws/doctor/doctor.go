@@ -62,8 +62,14 @@ type check struct {
 // online use the network: they begin together, once all of those offline are done,
 // and know what those found.
 var (
-	offline = []check{}
-	online  = []check{
+	offline = []check{
+		{[]string{"aws.order"}, checkOrder},
+		{[]string{"aws.family"}, checkFamily},
+		{[]string{"aws.keys"}, checkKeys},
+		{[]string{"aws.region"}, checkRegion},
+		{[]string{"aws.endpoint"}, checkEndpoint},
+	}
+	online = []check{
 		{[]string{"aws.network", "aws.endpoint", "aws.region"}, checkNetwork},
 		{[]string{"aws.clock"}, checkClock},
 	}
@@ -92,7 +98,16 @@ func Examine(ctx context.Context, p Patient, only ...string) Report {
 			found[i] = *f.ifAccepted
 		}
 	}
-	return Report{Findings: found, Sources: x.sources()}
+	return Report{Findings: withoutRepeats(found), Sources: x.sources()}
+}
+
+// withoutRepeats drops a warning where the same check failed, and the same mends it.
+func withoutRepeats(found []Finding) []Finding {
+	return slices.DeleteFunc(slices.Clone(found), func(f Finding) bool {
+		return f.Status == Warn && f.Fix != "" && slices.ContainsFunc(found, func(o Finding) bool {
+			return o.Status == Fail && o.Check == f.Check && o.Fix == f.Fix
+		})
+	})
 }
 
 // together makes checks beside each other. One that outlives the context is left
