@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"regexp"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"ambit/resolver/aws/doctor"
+	"ambit/shells"
 )
 
 func doctorCommand(a *ambit) *cobra.Command {
@@ -59,6 +61,10 @@ func runDoctor(ctx context.Context, a *ambit, arg, format string, offline bool) 
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	shell := a.shellInUse()
+	for i, f := range report.Findings {
+		report.Findings[i].Fix = inShell(shell, f.Fix)
 	}
 	if format == "json" {
 		err = a.printFindings(report.Findings)
@@ -133,6 +139,21 @@ func withTrial(settled, failed []doctor.Finding) []doctor.Finding {
 	}
 	return doctor.Settle(out)
 }
+
+// inShell says a fix in the words of a shell: what doctor writes is taken alike by
+// bash, zsh and fish, but for these.
+func inShell(shell shells.Shell, fix string) string {
+	if shell != shells.Fish {
+		return fix
+	}
+	fix = posixUnsetFunction.ReplaceAllString(fix, "${1}functions -e ")
+	return posixUnset.ReplaceAllString(fix, "${1}set -e ")
+}
+
+var (
+	posixUnset         = regexp.MustCompile(`(^|&& |; )unset `)
+	posixUnsetFunction = regexp.MustCompile(`(^|&& |; )unset -f `)
+)
 
 // printFindings prints the list for programs.
 func (a *ambit) printFindings(findings []doctor.Finding) error {

@@ -33,7 +33,15 @@ type setup struct {
 }
 
 func (p *setup) add(check string, status doctor.Status, fix, format string, args ...any) {
-	p.findings = append(p.findings, doctor.Finding{Check: check, Status: status, Evidence: fmt.Sprintf(format, args...), Fix: fix})
+	p.findings = append(p.findings, doctor.Finding{
+		Check: check, Status: status, Evidence: fmt.Sprintf(format, args...), Fix: fix, Causes: setupCauses[check],
+	})
+}
+
+// setupCauses are, for each check, those that explain its failure if they failed.
+var setupCauses = map[string][]string{
+	"directory": {"permissions", "store"},
+	"identity":  {"permissions"},
 }
 
 // well notes a check that found nothing wrong, with what it looked at.

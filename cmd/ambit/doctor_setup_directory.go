@@ -84,11 +84,12 @@ func (p *setup) definition(t target, record *hook.Record, contents []hook.Conten
 			continue
 		}
 		fix := ""
-		if diag.Pos.File != "" {
-			fix = p.edit(diag.Pos.File)
-			if p.storeOf(d.sources.stores, diag.Pos.File) == "" {
-				fix += " && ambit allow" // an edit blocks it
-			}
+		switch file := diag.Pos.File; {
+		case file == "":
+		case p.storeOf(d.sources.stores, file) != "":
+			fix = "ambit env edit " + p.word(file)
+		default:
+			fix = "ambit env edit " + p.word(file) + " && ambit allow" // an edit blocks it
 		}
 		p.faults("directory", fix, messages([]resolver.Diagnostic{diag}))
 	}

@@ -13,6 +13,7 @@ import (
 
 	"ambit/hook"
 	"ambit/resolver/aws/doctor"
+	"ambit/resolver/safefile"
 	"ambit/shells"
 )
 
@@ -29,7 +30,7 @@ func (p *setup) hook() {
 	}
 	p.hijacked()
 	governed := p.dir != "" && p.find(p.dir).File != ""
-	at := installs(files, shell)
+	at := p.installs(files, shell)
 	switch {
 	case governed && !p.hooked() && len(at) == 0:
 		p.add(check, doctor.Fail, p.installing(shell), "%s does not load %s: no start-up file of %s installs ambit's hook",
@@ -92,7 +93,7 @@ func (p *setup) program() {
 
 // shellInUse is the nearest of the processes above this one that is a shell with a
 // hook, else the user's login shell, else bash.
-func (p *setup) shellInUse() shells.Shell {
+func (a *ambit) shellInUse() shells.Shell {
 	pid := os.Getppid()
 	for range 32 {
 		comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
@@ -106,7 +107,7 @@ func (p *setup) shellInUse() shells.Shell {
 			break
 		}
 	}
-	if s, err := shells.Parse(filepath.Base(p.environ["SHELL"])); err == nil {
+	if s, err := shells.Parse(filepath.Base(a.environ["SHELL"])); err == nil {
 		return s
 	}
 	return shells.Bash
@@ -130,26 +131,38 @@ func parentOf(pid int) int {
 // installing is the command that puts the hook into a start-up file and into the
 // shell in which it is typed.
 func (p *setup) installing(shell shells.Shell) string {
-	line, file := p.evaluating(shell), ""
+	dir, name := p.places.Home, ".bashrc"
 	switch shell {
-	case shells.Bash:
-		file = "~/.bashrc"
 	case shells.Zsh:
-		file = "~/.zshrc"
-		if dir := p.environ["ZDOTDIR"]; filepath.IsAbs(dir) {
-			file = p.word(filepath.Join(dir, ".zshrc"))
+		name = ".zshrc"
+		if z := p.environ["ZDOTDIR"]; filepath.IsAbs(z) {
+			dir = z
 		}
 	case shells.Fish:
-		file = p.word(filepath.Join(p.fishConfig(), "config.fish"))
-		return "mkdir -p " + p.word(p.fishConfig()) + " && echo '" + line + "' >> " + file + " && " + line
+		dir, name = p.fishConfig(), "config.fish"
 	}
-	return "echo '" + line + "' >> " + file + " && " + line
+	file, line := filepath.Join(dir, name), p.evaluating(shell)
+	form := `'%s\n'`
+	if b, err := safefile.Read(file); err == nil && len(b) > 0 && b[len(b)-1] != '\n' {
+		form = `'\n%s\n'`
+	}
+	command := "printf " + form + " '" + line + "' >> " + p.word(file) + " && " + line
+	if _, err := os.Stat(dir); err != nil {
+		command = "mkdir -p " + p.word(dir) + " && " + command
+	}
+	return command
 }
 
 // evaluating is the command that gives its shell the hook.
 func (p *setup) evaluating(shell shells.Shell) string {
-	if shell == shells.Fish {
-		return "ambit hook fish | source"
+	program := "ambit"
+	if _, err := exec.LookPath("ambit"); err != nil {
+		if word := shellWord(p.self); word == p.self && word != "" { // it has to stand between quotes
+			program = word
+		}
 	}
-	return `eval "$(ambit hook ` + string(shell) + `)"`
+	if shell == shells.Fish {
+		return program + " hook fish | source"
+	}
+	return `eval "$(` + program + ` hook ` + string(shell) + `)"`
 }

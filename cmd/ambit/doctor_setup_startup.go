@@ -136,7 +136,7 @@ func (p *setup) literalPath(word string) string {
 func comment(line string) bool { return strings.HasPrefix(strings.TrimSpace(line), "#") }
 
 // installs are the places, FILE:LINE, at which a shell's hook is installed.
-func installs(files []startupFile, shell shells.Shell) []string {
+func (p *setup) installs(files []startupFile, shell shells.Shell) []string {
 	var out []string
 	for _, f := range files {
 		for i, line := range f.lines {
@@ -144,7 +144,10 @@ func installs(files []startupFile, shell shells.Shell) []string {
 				continue
 			}
 			if m := hooking.FindStringSubmatch(line); m != nil && m[2] == string(shell) || copied.MatchString(line) {
-				out = append(out, fmt.Sprintf("%s:%d", f.path, i+1))
+				out = append(out, fmt.Sprintf("%s:%d", p.tilde(f.path), i+1))
+				if !hooking.MatchString(line) {
+					break // the rest of the copy
+				}
 			}
 		}
 	}
@@ -154,7 +157,7 @@ func installs(files []startupFile, shell shells.Shell) []string {
 // oddities are what in a start-up file keeps the hook from working.
 func (p *setup) oddities(shell shells.Shell, f startupFile) {
 	const check = "hook"
-	installed := 0
+	installed, isCopy := 0, false
 	for i, line := range f.lines {
 		if comment(line) {
 			continue
@@ -172,7 +175,8 @@ func (p *setup) oddities(shell shells.Shell, f startupFile) {
 			}
 			installed = i + 1
 		}
-		if copied.MatchString(line) {
+		if copied.MatchString(line) && !isCopy {
+			isCopy = true
 			p.copy(shell, f, at)
 			installed = i + 1
 		}

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"regexp"
 	"strconv"
+	"strings"
 
 	"ambit/resolver/aws/doctor"
 	"ambit/resolver/cache"
@@ -48,11 +50,14 @@ func (p *setup) store() {
 
 // faults notes what is wrong with a file, each with its place.
 func (p *setup) faults(check, fix string, lines []cache.Message) {
-	for _, m := range lines {
+	for i, m := range lines {
 		if m.Level != "error" {
 			continue
 		}
-		place := ""
+		place, guess := "", ""
+		if i+1 < len(lines) && lines[i+1].Level == "hint" && strings.HasPrefix(lines[i+1].Text, "did you mean ") {
+			guess = "; " + bounded(lines[i+1].Text)
+		}
 		if m.Place.File != "" {
 			place = p.tilde(m.Place.File)
 			if m.Place.Line > 0 {
@@ -60,12 +65,22 @@ func (p *setup) faults(check, fix string, lines []cache.Message) {
 			}
 			place += ": "
 		}
-		p.add(check, doctor.Fail, fix, "%s%s", place, bounded(m.Text))
+		p.add(check, doctor.Fail, fix, "%s%s%s", place, bounded(m.Text), guess)
 	}
 }
 
 // edit is the command that opens a file for the person to mend.
-func (p *setup) edit(path string) string { return "${EDITOR:-vi} " + p.word(path) }
+func (p *setup) edit(path string) string {
+	for _, name := range []string{"VISUAL", "EDITOR"} {
+		if editor := p.environ[name]; plainCommand.MatchString(editor) {
+			return editor + " " + p.word(path)
+		}
+	}
+	return "vi " + p.word(path)
+}
+
+// plainCommand is a command with options that every shell takes as it stands.
+var plainCommand = regexp.MustCompile(`^[A-Za-z0-9_./+-]+(?: [A-Za-z0-9_./+=-]+)*$`)
 
 func plural(n int, noun string) string {
 	if n != 1 {
