@@ -149,6 +149,12 @@ var meanings = []meaning{
 		Meaning: Meaning{Authentication, "AWS_CREDENTIAL_EXPIRATION is past: botocore takes these keys for dead without asking AWS", []string{"aws.token", "aws.family", "aws.clock"}}},
 	{codes: []string{"MalformedExpiration"},
 		Meaning: Meaning{Configuration, "AWS_CREDENTIAL_EXPIRATION is not a time as botocore writes it, which is RFC 3339", []string{"aws.token", "aws.family"}}},
+	{codes: []string{"RefreshWithMFAUnsupportedError"},
+		Meaning: Meaning{Authentication, "the role wants an MFA code, and this program cannot ask for one", []string{"aws.role", "aws.order"}},
+		hint:    func(trouble) string { return runLogin }},
+	{codes: []string{"AssumeRoleUnauthorizedAccess", "InstanceProfileNotFound"},
+		Meaning: Meaning{Configuration, "the instance may not have the role that is attached to it: it was deleted, or its trust policy does not admit EC2", []string{"aws.runtime"}},
+		hint:    func(trouble) string { return runDoctor }},
 	{codes: []string{"RegistryTokenExpired"},
 		Meaning: Meaning{Authentication, "the registry password of ECR lives 12 hours: docker has an old one, or none", []string{"aws.keys", "aws.family", "aws.order", "aws.token"}}},
 
