@@ -73,7 +73,7 @@ func (s *Server) authenticate(r *http.Request, body []byte) (*principal, *failur
 
 	s.mu.Lock()
 	who := s.keys[sig.keyID]
-	inactive := slices.Contains(s.knobs.InactiveKeys, sig.keyID)
+	inactive := slices.Contains(s.knobs.InactiveKeys, sig.keyID) || slices.Contains(s.knobs.UnknownIn, sig.region)
 	disabled := slices.Contains(s.knobs.DisabledRegions, sig.region)
 	s.mu.Unlock()
 	invalid := &failure{403, "InvalidClientTokenId", "The security token included in the request is invalid."}
