@@ -3,8 +3,6 @@ package doctor
 import (
 	"crypto/x509"
 	"path/filepath"
-	"regexp"
-	"strings"
 
 	"ambit/resolver/safefile"
 )
@@ -58,15 +56,4 @@ func (x *examination) verifies(p *probe, roots *x509.CertPool) bool {
 	}
 	_, err := p.shown[0].Verify(x509.VerifyOptions{DNSName: p.url.Hostname(), Roots: roots, Intermediates: between, CurrentTime: x.Now()})
 	return err == nil
-}
-
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_.:/@%+=,-]+$`)
-
-// word writes a name in a command: whoever chose the name is not to choose what
-// else that runs.
-func word(name string) string {
-	if plainWord.MatchString(name) {
-		return name
-	}
-	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }

@@ -68,10 +68,15 @@ var (
 		{[]string{"aws.keys"}, checkKeys},
 		{[]string{"aws.region"}, checkRegion},
 		{[]string{"aws.endpoint"}, checkEndpoint},
+		{[]string{"aws.runtime"}, checkContainer},
 	}
 	online = []check{
 		{[]string{"aws.network", "aws.endpoint", "aws.region"}, checkNetwork},
 		{[]string{"aws.clock"}, checkClock},
+		{[]string{"aws.keys", "aws.token", "aws.region", "aws.clock", "aws.network"}, checkIdentity},
+		{[]string{"aws.role", "aws.token", "aws.keys", "aws.runtime", "aws.order", "aws.network"}, checkTrial},
+		{[]string{"aws.runtime", "aws.order"}, checkRuntime},
+		{[]string{"aws.runtime"}, checkTask},
 	}
 )
 

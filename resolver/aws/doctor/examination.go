@@ -21,7 +21,9 @@ type examination struct {
 	// looked wrong with them is then no failure.
 	accepted atomic.Bool
 
-	outlook outlook
+	outlook       outlook
+	investigation investigation
+	metadata      metadata
 
 	// onInstance is set where an instance's metadata gave credentials: then it is a
 	// place that holds some.

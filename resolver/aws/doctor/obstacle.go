@@ -121,7 +121,7 @@ func (x *examination) certificate(o *outlook) (what, fix string) {
 			}
 		}
 		if file := x.authorityFile(p); file != "" {
-			return what, "export AWS_CA_BUNDLE=" + word(file)
+			return what, "export AWS_CA_BUNDLE=" + quoted(file)
 		}
 		return what + ": something opens TLS on the way; ask whoever runs this network for that certificate's file", "export AWS_CA_BUNDLE=FILE"
 	}
@@ -158,7 +158,7 @@ func (x *examination) intercepted(o *outlook) []Finding {
 	f := Finding{Check: "aws.network", Status: Warn,
 		Evidence: fmt.Sprintf("%q opens TLS on the way to %s; this machine knows it, the AWS CLI and boto3 do not", clip(issuer(root)), host(p))}
 	if file := x.authorityFile(&probe{url: p.url, shown: p.chain}); file != "" {
-		f.Fix = "export AWS_CA_BUNDLE=" + word(file)
+		f.Fix = "export AWS_CA_BUNDLE=" + quoted(file)
 	}
 	return []Finding{f}
 }
