@@ -63,9 +63,11 @@ type check struct {
 // and know what those found.
 var (
 	offline = []check{
+		{[]string{"aws.files"}, checkFiles},
 		{[]string{"aws.order"}, checkOrder},
 		{[]string{"aws.family"}, checkFamily},
 		{[]string{"aws.keys"}, checkKeys},
+		{[]string{"aws.token"}, checkToken},
 		{[]string{"aws.region"}, checkRegion},
 		{[]string{"aws.endpoint"}, checkEndpoint},
 		{[]string{"aws.runtime"}, checkContainer},

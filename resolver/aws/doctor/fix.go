@@ -95,10 +95,4 @@ func (x *examination) edit(f *file, first, last int, command string) string {
 }
 
 // lastLine is where a section of a file ends.
-func lastLine(f *file, s *section) int {
-	last := s.line
-	for _, e := range s.values {
-		last = max(last, e.line+strings.Count(e.value, "\n"))
-	}
-	return last
-}
+func lastLine(_ *file, s *section) int { return s.last() }

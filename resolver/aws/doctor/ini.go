@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -10,6 +11,17 @@ import (
 type entry struct {
 	value string
 	line  int
+}
+
+// longestValue bounds values that go on over many lines, in bytes.
+const longestValue = 16 << 10
+
+// and is the value with a further line.
+func (e entry) and(line string) entry {
+	if len(e.value)+len(line) < longestValue {
+		e.value += "\n" + line
+	}
+	return e
 }
 
 // A section is one of an INI file, under the name as it stands between the brackets.
@@ -24,11 +36,29 @@ type reading struct {
 	sections map[string]*section
 	names    []string // of the sections, in the order of the file
 
-	// The place where this kind of program gives up, and why: it then reads
-	// nothing at all. The reason quotes nothing of the file but a section's name.
-	refusal string
-	line    int
+	// Why this kind of program refuses all of the file, "" if it does not, and the
+	// lines that it would have to do without. The reason quotes nothing.
+	refusal refusal
+	lines   []span
 }
+
+// A refusal is why a program reads nothing of a file.
+type refusal string
+
+const (
+	notText       refusal = "is not UTF-8 text"
+	secondSection refusal = "has a second section of that name"
+	secondName    refusal = "has that name twice in a section"
+	beforeSection refusal = "has a line before the first [section]"
+	noProperty    refusal = "has a line that is not name = value"
+)
+
+// A span are lines of a file, from first to last; told is the one that a program
+// complains about.
+type span struct{ first, last, told int }
+
+// mostSpans bounds the lines that are told of one file.
+const mostSpans = 20
 
 func (r *reading) section(name string, line int) *section {
 	s := r.sections[name]
@@ -40,11 +70,22 @@ func (r *reading) section(name string, line int) *section {
 	return s
 }
 
-// refuse keeps the first place.
-func (r *reading) refuse(line int, reason string) {
-	if r.refusal == "" || line < r.line {
-		r.refusal, r.line = reason, line
+// refuse keeps the first reason, and all lines with it.
+func (r *reading) refuse(why refusal, at span) {
+	if r.refusal == "" {
+		r.refusal = why
 	}
+	if r.refusal == why && len(r.lines) < mostSpans {
+		r.lines = append(r.lines, at)
+	}
+}
+
+// told is the line that the refusal names.
+func (r *reading) told() int {
+	if len(r.lines) == 0 {
+		return 1
+	}
+	return r.lines[0].told
 }
 
 // readAsGo reads a file as the AWS SDK for Go does, which skips what it does not
@@ -79,8 +120,7 @@ func readAsGo(content []byte) *reading {
 		case !ok:
 			// A further line of the value before.
 			if e := current.values[key]; key != "" && e.value != "" {
-				e.value += "\n" + trimmed
-				current.values[key] = e
+				current.values[key] = e.and(trimmed)
 			}
 		case !indented || key == "" || current.values[key].value != "":
 			if indented {
@@ -140,21 +180,21 @@ func goProperty(text string) (name, value string, ok bool) {
 func readAsPython(content []byte) *reading {
 	r := &reading{sections: map[string]*section{}}
 	if at := firstInvalid(content); at >= 0 {
-		r.refuse(1+bytes.Count(content[:at], []byte("\n")), "is not UTF-8 text")
+		line := 1 + bytes.Count(content[:at], []byte("\n"))
+		r.refuse(notText, span{line, line, line})
 		return r
 	}
 	// Python reads a lone carriage return as the end of a line as well.
 	text := strings.ReplaceAll(strings.ReplaceAll(string(content), "\r\n", "\n"), "\r", "\n")
 	var current *section
 	defaults := &section{name: "DEFAULT", values: map[string]entry{}}
-	seen := map[*section]map[string]bool{} // names given so far, to refuse the second
+	seen := map[*section]map[string]int{} // the lines of the names so far, to refuse the second
 	key, keyIndent := "", 0
 	for i, line := range strings.Split(text, "\n") {
 		value := strings.TrimSpace(line)
 		if value == "" {
 			if e, ok := current.get(key); ok {
-				e.value += "\n"
-				current.values[key] = e
+				current.values[key] = e.and("")
 			}
 			continue
 		}
@@ -163,8 +203,7 @@ func readAsPython(content []byte) *reading {
 		}
 		indent := len(line) - len(strings.TrimLeft(line, " \t\v\f"))
 		if e, ok := current.get(key); ok && indent > keyIndent {
-			e.value += "\n" + value
-			current.values[key] = e
+			current.values[key] = e.and(value)
 			continue
 		}
 		keyIndent = indent
@@ -174,7 +213,8 @@ func readAsPython(content []byte) *reading {
 			case name == defaults.name:
 				current = defaults
 			case r.sections[name] != nil:
-				r.refuse(i+1, "has a second section of that name")
+				first := r.sections[name]
+				r.refuse(secondSection, span{first.line, first.last(), i + 1})
 				return r
 			default:
 				current = r.section(name, i+1)
@@ -182,23 +222,26 @@ func readAsPython(content []byte) *reading {
 			continue
 		}
 		if current == nil {
-			r.refuse(i+1, "has a line before the first [section]")
-			return r
+			if r.refusal == "" {
+				r.refuse(beforeSection, span{i + 1, i + 1, i + 1})
+			}
+			r.lines[0].last = i + 1 // it gives up here; the others would stop it again
+			continue
 		}
 		at := strings.IndexAny(value, "=:")
 		if at <= 0 {
-			r.refuse(i+1, "has a line that is not name = value")
+			r.refuse(noProperty, span{i + 1, i + 1, i + 1})
 			continue
 		}
 		key = strings.ToLower(strings.TrimSpace(value[:at]))
-		if seen[current][key] {
-			r.refuse(i+1, "has that name twice in a section")
+		if first := seen[current][key]; first > 0 {
+			r.refuse(secondName, span{first, first + strings.Count(current.values[key].value, "\n"), i + 1})
 			return r
 		}
 		if seen[current] == nil {
-			seen[current] = map[string]bool{}
+			seen[current] = map[string]int{}
 		}
-		seen[current][key] = true
+		seen[current][key] = i + 1
 		current.values[key] = entry{strings.TrimSpace(value[at+1:]), i + 1}
 	}
 	for _, name := range r.names {
@@ -210,6 +253,7 @@ func readAsPython(content []byte) *reading {
 				r.nest(s, name, e)
 			}
 		}
+		slices.SortFunc(r.lines, func(a, b span) int { return a.told - b.told })
 		for name, e := range defaults.values {
 			if _, ok := s.values[name]; !ok {
 				s.values[name] = e
@@ -217,6 +261,15 @@ func readAsPython(content []byte) *reading {
 		}
 	}
 	return r
+}
+
+// last is the line where the section ends, but for comments.
+func (s *section) last() int {
+	last := s.line
+	for _, e := range s.values {
+		last = max(last, e.line+strings.Count(e.value, "\n"))
+	}
+	return last
 }
 
 func (s *section) get(key string) (entry, bool) {
@@ -237,7 +290,7 @@ func (r *reading) nest(s *section, key string, e entry) {
 		}
 		name, value, ok := strings.Cut(line, "=")
 		if !ok {
-			r.refuse(e.line+i, "has a line that is not name = value")
+			r.refuse(noProperty, span{e.line + i, e.line + i, e.line + i})
 			return
 		}
 		s.values[key+"."+strings.TrimSpace(name)] = entry{strings.TrimSpace(value), e.line + i}

@@ -17,7 +17,7 @@ func (x *examination) stops(r reader) stop {
 		files := x.files(r)
 		for _, f := range []*file{files.config, files.credentials} {
 			if f.asPython.refusal != "" {
-				return stop{"aws.files", f.at(f.asPython.line) + " " + f.asPython.refusal}
+				return stop{"aws.files", f.at(f.asPython.told()) + " " + string(f.asPython.refusal)}
 			}
 		}
 		if p == nil && variable != "" {
