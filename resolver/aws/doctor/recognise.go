@@ -331,6 +331,9 @@ func finish(p *passage, at, end, since int, r Recognised, how strength) (sightin
 	if saysSecrets[r.Code] {
 		r.Message = ""
 	}
+	if r.Code == "RegistryTokenExpired" { // the registry stands in the lines before
+		r.text = p.clean[p.at[max(0, at-600)]:p.at[end]]
+	}
 	return sighting{r, at, how}, true
 }
 

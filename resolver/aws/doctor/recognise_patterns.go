@@ -98,7 +98,7 @@ var wordCodes = sync.OnceValue(func() []string {
 func structures() []pattern {
 	return []pattern{
 		// AWS CLI and boto3. Source: botocore/exceptions.py.
-		{anchor: "anerroroccurred(", re: regexp.MustCompile(`^(?i)anerroroccurred\((?P<code>[A-Za-z0-9._:-]{1,80})\)whencallingthe(?P<op>[A-Za-z0-9]{1,64})operation`), program: awsCLI, refine: skipColon},
+		{anchor: "anerroroccurred(", re: regexp.MustCompile(`^(?i)anerroroccurred\((?P<code>[A-Za-z0-9._:-]{1,80})\)whencallingthe(?P<op>[A-Za-z0-9]{1,64})operation(?:\(reachedmaxretries:\d+\))?`), program: awsCLI, refine: emptyAnswer},
 		{anchor: "unabletolocatecredentials", code: "NoCredentialsError", program: awsCLI},
 		{anchor: "unabletolocateauthorizationtoken", code: "SSOTokenLoadError", program: awsCLI},
 		{anchor: "partialcredentialsfoundin", code: "PartialCredentialsError", program: awsCLI},
@@ -280,9 +280,10 @@ var commonWords = map[string]bool{
 	"ProxyConnectionError": true, "ProfileNotFound": true, "ConnectionClosedError": true, "InvalidConfigError": true,
 }
 
-func skipColon(_ *passage, _, _ int, r *Recognised) bool {
+// emptyAnswer tells what botocore makes of an answer that has no error in it.
+func emptyAnswer(_ *passage, _, _ int, r *Recognised) bool {
 	if r.Code == "Unknown" {
-		r.Code = "ResponseParserError" // botocore's word for an answer without an error in it
+		r.Code = "ResponseParserError"
 	}
 	return true
 }
