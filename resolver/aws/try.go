@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -121,6 +122,12 @@ func refusalOf(client *httpClient, err error) Refusal {
 	r.Code, r.Message = foreignError(a.head.Bytes())
 	if code, message := apiError(err); r.Code == "" && code != "UnknownError" {
 		r.Code, r.Message = code, message
+	}
+	if r.Code == "" { // of a container's credentials
+		var said struct{ Code, Message string }
+		if json.Unmarshal(a.head.Bytes(), &said) == nil {
+			r.Code, r.Message = said.Code, said.Message
+		}
 	}
 	r.Code, r.Message = clip(oneLine(r.Code), 80), clip(oneLine(r.Message), 300)
 	return r

@@ -45,8 +45,6 @@ func (x *examination) onEC2() bool {
 		strings.HasPrefix(strings.ToLower(x.content("/sys/hypervisor/uuid")), "ec2")
 }
 
-func (x *examination) onLambda() bool { return x.env("AWS_LAMBDA_FUNCTION_NAME") != "" }
-
 // usesAWS says whether anything here is about AWS: where nothing is, nobody misses
 // credentials.
 func (x *examination) usesAWS() bool {

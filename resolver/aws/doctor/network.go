@@ -140,7 +140,7 @@ func checkNetwork(ctx context.Context, x *examination) []Finding {
 			Evidence: fmt.Sprintf("%s is reached, and out of order: status %d; try again in a moment", host(p), p.status)}}
 	case p.answered():
 		return append([]Finding{{Check: "aws.network", Status: OK,
-			Evidence: fmt.Sprintf("%s answers%s in %s", host(p), through(p), p.took.Round(time.Millisecond))}}, x.intercepted(o)...)
+			Evidence: fmt.Sprintf("%s answers%s in %s", host(p), through(p), max(p.took.Round(time.Millisecond), time.Millisecond))}}, x.intercepted(o)...)
 	case o.timeless != nil && o.timeless.err == nil:
 		return nil // nothing but the time is wrong with the certificate: the clock's matter
 	case o.bundleErr != nil && p.err != nil:

@@ -305,3 +305,11 @@ func TestCachedDate(t *testing.T) {
 	})
 	w.is(w.examine("aws.clock"), "aws.clock", Warn, "cached answer", "")
 }
+
+func taskMetadata(rw http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/task" {
+		rw.WriteHeader(http.StatusNotFound)
+		return
+	}
+	_, _ = io.WriteString(rw, `{"Cluster":"c","Family":"shop","Revision":"7"}`)
+}

@@ -17,7 +17,7 @@ import (
 // The bounds of one request to find out how the network is.
 const (
 	dialTime = 3 * time.Second
-	askTime  = 5 * time.Second
+	askTime  = 4 * time.Second
 	maxBody  = 64 << 10 // bytes
 )
 

@@ -133,8 +133,8 @@ func (x *examination) containerFindings(v *investigation) []Finding {
 	switch {
 	case r.Host == "": // nobody was asked: the address is not allowed, or the token cannot be read
 		return []Finding{runtimeFail(away, "%s", said(v.trial.Err))}
-	case r.Status == 0 && relative != "" && !x.onECS():
-		return []Finding{runtimeFail(away, "%s is set, and nothing answers at %s: this is no ECS task", variable, clip(r.Host))}
+	case relative != "" && !x.onECS() && r.Code == "": // whatever answers there is no agent of ECS
+		return []Finding{runtimeFail(away, "%s is set, and no agent of ECS answers at %s: this is no ECS task", variable, clip(r.Host))}
 	case r.Status == 0:
 		return []Finding{runtimeFail(away, "%s leads to %s, and nothing answers there", variable, clip(r.Host))}
 	case pod:
