@@ -82,7 +82,9 @@ func runDoctor(ctx context.Context, a *ambit, arg, format string, offline bool) 
 func (a *ambit) examine(ctx context.Context, arg string, offline bool) (doctor.Report, error) {
 	setup := a.setup(arg == "") // reads what the others read, too
 	base := a.baseline()
-	patient, failed := doctor.Patient{}, []doctor.Finding(nil)
+	var patient doctor.Patient
+	var failed []doctor.Finding
+	var only []string
 	if arg == "" {
 		patient = a.patient(offline)
 	} else {
@@ -90,10 +92,13 @@ func (a *ambit) examine(ctx context.Context, arg string, offline bool) (doctor.R
 		if patient, failed, err = a.environmentPatient(ctx, arg, offline); err != nil {
 			return doctor.Report{}, err
 		}
+		if failed != nil {
+			only = everywhere // of this shell's own credentials nobody has asked
+		}
 	}
 	examined := make(chan doctor.Report, 1)
 	tried := make(chan []doctor.Finding, 1)
-	go func() { examined <- doctor.Examine(ctx, patient) }()
+	go func() { examined <- doctor.Examine(ctx, patient, only...) }()
 	go func() {
 		if arg == "" && !offline {
 			failed = a.tryDirectory(ctx, base)
@@ -108,6 +113,9 @@ func (a *ambit) examine(ctx context.Context, arg string, offline bool) (doctor.R
 		if !errors.Is(context.Cause(ctx), errInterrupted) {
 			report = <-examined
 		}
+	}
+	if only != nil {
+		report.Sources = nil
 	}
 	report.Findings = doctor.Settle(slices.Concat(setup, report.Findings))
 	select {
@@ -126,7 +134,7 @@ func withTrial(settled, failed []doctor.Finding) []doctor.Finding {
 	}
 	out := slices.Clone(settled)
 	for _, f := range failed {
-		f.Causes = append(f.Causes, f.Check)
+		f.Causes = append([]string{f.Check}, f.Causes...)
 		known := slices.IndexFunc(settled, func(o doctor.Finding) bool {
 			return o.Status == doctor.Fail && slices.Contains(f.Causes, o.Check)
 		})

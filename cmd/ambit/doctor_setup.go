@@ -41,7 +41,6 @@ func (p *setup) add(check string, status doctor.Status, fix, format string, args
 // setupCauses are, for each check, those that explain its failure if they failed.
 var setupCauses = map[string][]string{
 	"directory": {"permissions", "store"},
-	"identity":  {"permissions"},
 }
 
 // well notes a check that found nothing wrong, with what it looked at.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -135,33 +136,41 @@ func (a *ambit) trialFindings(t trial) []doctor.Finding {
 		if f.File != "" {
 			place = fmt.Sprintf("%s:%d:%d: ", bounded(a.short(f.File)), f.Line, f.Column)
 		}
-		check, causes := causesOf(f.Summary, f.Kind)
 		out = append(out, doctor.Finding{
-			Check: check, Status: doctor.Fail, Fix: fixOf(f.Hint, f.Kind), Causes: causes,
+			Check: checkOf(f.Summary, f.Kind), Status: doctor.Fail, Fix: fixOf(f.Hint, f.Kind), Causes: everywhere,
 			Evidence: fmt.Sprintf("%s%s (to load %s)", place, f.Summary, bounded(t.Label)),
 		})
 	}
 	return out
 }
 
-// causesOf says which check a failure to resolve belongs to, and which others may
-// have found what it comes from.
-func causesOf(summary string, kind resolver.FailureKind) (check string, causes []string) {
-	const found = "directory"
-	// "AWS refused role arn:…: AccessDenied: what it says"
-	if parts := strings.SplitN(summary, ": ", 3); len(parts) == 3 {
-		if m, ok := aws.MeaningOf(parts[1], parts[2]); ok && len(m.Checks) > 0 {
-			return m.Checks[0], m.Checks[1:]
+// checkOf says which check a failure to resolve belongs to.
+func checkOf(summary string, kind resolver.FailureKind) string {
+	// "… AWS refused role arn:…: AccessDenied: what it says"
+	if _, refused, ok := strings.Cut(summary, "AWS refused "); ok {
+		if parts := strings.SplitN(refused, ": ", 3); len(parts) == 3 {
+			m, _ := aws.MeaningOf(parts[1], parts[2])
+			switch {
+			case m.Kind == aws.Permission && slices.Contains(m.Checks, "aws.role"):
+				return "aws.role"
+			case len(m.Checks) > 0:
+				return m.Checks[0]
+			}
 		}
 	}
-	switch kind {
-	case resolver.KindNetwork:
-		return found, []string{"aws.network", "aws.clock", "aws.endpoint", "aws.region"}
-	case resolver.KindLogin:
-		return "aws.token", nil
+	ofAWS := strings.HasPrefix(summary, "aws-") // the provider's name
+	switch {
+	case ofAWS && kind == resolver.KindNetwork:
+		return "aws.network"
+	case ofAWS && kind == resolver.KindLogin:
+		return "aws.token"
 	}
-	return found, []string{"aws.keys", "aws.family", "aws.order", "aws.role", "aws.token", "aws.files", "aws.clock", "aws.region", "aws.endpoint", "aws.runtime"}
+	return "directory"
 }
+
+// everywhere are the checks whose failure may explain that of any login; the others
+// are about the credentials of this shell, which a login need not use.
+var everywhere = []string{"aws.network", "aws.clock", "aws.endpoint", "aws.files"}
 
 var (
 	commandInQuotes = regexp.MustCompile(`(?:^|\W)run:? "?(ambit [^"]+)"?`)

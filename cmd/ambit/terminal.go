@@ -3,10 +3,15 @@ package main
 import (
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/term"
 )
+
+// narrowest is for how many columns lines are laid out at least: a narrower terminal
+// wraps them itself.
+const narrowest = 40
 
 // screen is what lines for people are laid out for.
 type screen struct {
@@ -14,16 +19,20 @@ type screen struct {
 	color   bool
 }
 
-// screen describes the standard output. Only a terminal that has them, and whose
-// owner has not objected (no-color.org), gets colours.
+// screen describes the standard output; what is no terminal is as wide as COLUMNS
+// says, else 80. Only a terminal that has them, and whose owner has not objected
+// (no-color.org), gets colours.
 func (a *ambit) screen() screen {
 	s := screen{columns: 80}
+	if n, err := strconv.Atoi(a.environ["COLUMNS"]); err == nil && n > 0 {
+		s.columns = max(n, narrowest)
+	}
 	f, ok := a.stdout.(*os.File)
 	if !ok || !isTerminal(a.stdout) {
 		return s
 	}
 	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-		s.columns = max(width, 40) // narrower ones get lines that the terminal wraps
+		s.columns = max(width, narrowest)
 	}
 	s.color = a.environ["NO_COLOR"] == "" && a.environ["TERM"] != "dumb" && a.environ["TERM"] != ""
 	return s

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"ambit/shells"
+)
+
+func TestStartupFiles(t *testing.T) {
+	current := func(s shells.Shell) string { return s.Hook([]string{"/opt/bin/ambit-hook"}) }
+	const gone = `eval "$("$HOME/gone/ambit" hook bash)"` + "\n"
+	for _, test := range []struct {
+		name     string
+		shell    shells.Shell
+		files    map[string]string
+		installs string   // places, joined
+		odd      []string // what is said, in this order
+	}{
+		{"none", "bash", map[string]string{".bashrc": "true\n"}, "", nil},
+		{"bash", "bash", map[string]string{".bashrc": "true\neval \"$(ambit hook bash)\"\n"}, "~/.bashrc:2", nil},
+		{"commented out", "bash", map[string]string{".bashrc": "  # eval \"$(ambit hook bash)\"\n"}, "", nil},
+		{"zsh", "zsh", map[string]string{".zshrc": `eval "$(~/bin/ambit hook zsh)"`}, "~/.zshrc:1", []string{"~/bin/ambit, which is no program"}},
+		{"fish", "fish", map[string]string{".config/fish/conf.d/a.fish": "ambit hook fish | source\n"}, "~/.config/fish/conf.d/a.fish:1", nil},
+		{"sourced", "bash", map[string]string{".bashrc": `[ -f ~/.more ] && . ~/.more`, ".more": `eval "$(ambit hook bash)"`}, "~/.more:1", nil},
+		{"sources itself", "bash", map[string]string{".bashrc": ". ~/.bashrc\n"}, "", nil},
+		{"a copy", "bash", map[string]string{".bashrc": "source $HOME/.hook\n", ".hook": current("bash")}, "~/.hook:1", nil},
+		{"a copy of zsh", "zsh", map[string]string{".zshrc": "source ~/.hook\n", ".hook": current("zsh")}, "~/.hook:1", nil},
+		{"a copy of fish", "fish", map[string]string{".config/fish/config.fish": "true\n" + current("fish")}, "~/.config/fish/config.fish:2", nil},
+		{"an old copy", "bash", map[string]string{".bashrc": strings.Replace(current("bash"), "__ambit_outside", "__ambit_beyond", 1)}, "~/.bashrc:1", []string{"is a copy of another version's hook"}},
+		{"another shell's", "zsh", map[string]string{".zshrc": `eval "$(ambit hook bash)"`}, "", []string{"installs the hook of bash in a start-up file of zsh"}},
+		{"no such program", "bash", map[string]string{".bashrc": gone}, "~/.bashrc:1", []string{"~/gone/ambit, which is no program"}},
+		{"twice", "bash", map[string]string{".bashrc": "eval \"$(ambit hook bash)\"\neval \"$(ambit hook bash)\"\n"}, "~/.bashrc:1 ~/.bashrc:2", []string{"~/.bashrc:2 installs the hook once more, after line 1"}},
+		{"replaced", "bash", map[string]string{".bashrc": "eval \"$(ambit hook bash)\"\nPROMPT_COMMAND='history -a'\n"}, "~/.bashrc:1", []string{"~/.bashrc:2 throws away what line 1"}},
+		{"kept", "bash", map[string]string{".bashrc": "PROMPT_COMMAND=x\neval \"$(ambit hook bash)\"\nPROMPT_COMMAND=\"x;$PROMPT_COMMAND\"\n"}, "~/.bashrc:2", nil},
+		{"replaced in zsh", "zsh", map[string]string{".zshrc": "eval \"$(ambit hook zsh)\"\nprecmd_functions=(x)\n"}, "~/.zshrc:1", []string{"throws away"}},
+		{"hijacked", "bash", map[string]string{".bashrc": "builtin() { :; }\nalias builtin=x\n"}, "", []string{"a function named builtin", "an alias named builtin"}},
+		{"a word like it", "bash", map[string]string{".bashrc": "builtin cd; notbuiltin() { :; }\nmyambit hooks bash\n"}, "", nil},
+		{"binary", "bash", map[string]string{".bashrc": "\x00\xff\xfe. \x00/etc\n"}, "", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := homeWith(t, test.files)
+			var files []startupFile
+			for _, f := range p.startupFiles(test.shell) {
+				if strings.HasPrefix(f.path, p.places.Home) { // not this machine's
+					files = append(files, f)
+				}
+			}
+			if got := strings.Join(p.installs(files, test.shell), " "); got != test.installs {
+				t.Errorf("installed at %q, wanted %q", got, test.installs)
+			}
+			for _, f := range files {
+				p.oddities(test.shell, f)
+			}
+			if len(p.findings) != len(test.odd) {
+				t.Fatalf("%d findings: %+v", len(p.findings), p.findings)
+			}
+			for i, f := range p.findings {
+				if f.Check != "hook" || f.Status != "warn" || f.Fix == "" || !strings.Contains(f.Evidence, test.odd[i]) {
+					t.Errorf("%+v lacks %q", f, test.odd[i])
+				}
+			}
+		})
+	}
+}
+
+// What is typed to install the hook leaves the lines that are there as they are.
+func TestInstalling(t *testing.T) {
+	for _, test := range []struct {
+		shell shells.Shell
+		files map[string]string
+		want  string
+	}{
+		{"bash", nil, `printf '%s\n' 'eval "$(ambit hook bash)"' >> ~/.bashrc && eval "$(ambit hook bash)"`},
+		{"bash", map[string]string{".bashrc": "no end"}, `printf '\n%s\n' 'eval "$(ambit hook bash)"' >> ~/.bashrc && eval "$(ambit hook bash)"`},
+		{"zsh", map[string]string{".zshrc": "x\n"}, `printf '%s\n' 'eval "$(ambit hook zsh)"' >> ~/.zshrc && eval "$(ambit hook zsh)"`},
+		{"fish", nil, `mkdir -p ~/.config/fish && printf '%s\n' 'ambit hook fish | source' >> ~/.config/fish/config.fish && ambit hook fish | source`},
+	} {
+		p := homeWith(t, test.files)
+		got := strings.ReplaceAll(p.installing(test.shell), "/opt/bin/ambit", "ambit") // where PATH has none
+		if got != test.want {
+			t.Errorf("%s:\n%s, wanted\n%s", test.shell, got, test.want)
+		}
+	}
+}
+
+func TestShellWord(t *testing.T) {
+	for word, want := range map[string]string{
+		"a/b-c.yaml": "a/b-c.yaml", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, `a\b`: `'a'\\'b'`, "$(id)": "'$(id)'", "ä": "'ä'", "~": "'~'",
+	} {
+		if got := shellWord(word); got != want {
+			t.Errorf("%q: %s, wanted %s", word, got, want)
+		}
+	}
+}
