@@ -165,6 +165,7 @@ func checkEndpoint(_ context.Context, x *examination) (found []Finding) {
 		}
 	}
 	if len(elsewhere) > 0 {
+		slices.Sort(variables)
 		if command := x.unset(variables...); command != "" {
 			edits = append([]string{command}, edits...)
 		}

@@ -18,7 +18,7 @@ func checkFamily(_ context.Context, x *examination) (found []Finding) {
 			found = append(found, f)
 		} else if f, ok := x.rivalTokens(s); ok {
 			found = append(found, f)
-		} else if len(found) == 0 {
+		} else if len(found) == 0 && keyID.MatchString(s.id.value) {
 			what := "a long-term key, and no session token"
 			if temporary(s.id.value) {
 				what = "a temporary key, and its session token"

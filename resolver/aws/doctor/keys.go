@@ -270,7 +270,7 @@ func oddity(value string) string {
 		}
 		switch {
 		case kind == "":
-		case (c == ' ' || c == '\t') && i+1 < len(value) && (value[i+1] == '#' || value[i+1] == ';'):
+		case (c == ' ' || c == '\t') && strings.IndexAny(strings.TrimLeft(value[i:], " \t"), "#;") == 0:
 			return "is followed by a comment, which programs take as part of it"
 		case at == 1:
 			return "begins with " + kind
