@@ -13,10 +13,11 @@ import (
 	"ambit/resolver/aws"
 )
 
-// What explains that AWS refuses keys, a token, a role.
+// What explains that AWS refuses keys, a token, a role. The network does not: it was
+// AWS that answered.
 var (
-	beforeKeys   = []string{"aws.files", "aws.family", "aws.order", "aws.endpoint", "aws.region", "aws.clock", "aws.network", "aws.runtime", "aws.token"}
-	beforeToken  = []string{"aws.files", "aws.order", "aws.endpoint", "aws.clock", "aws.network"}
+	beforeKeys   = []string{"aws.files", "aws.family", "aws.order", "aws.endpoint", "aws.region", "aws.clock", "aws.token"}
+	beforeToken  = []string{"aws.files", "aws.order", "aws.endpoint", "aws.clock"}
 	beforeRegion = []string{"aws.files", "aws.order", "aws.endpoint"}
 	beforeRole   = append([]string{"aws.keys"}, beforeKeys...)
 )
@@ -29,7 +30,7 @@ func checkIdentity(ctx context.Context, x *examination) []Finding {
 	case !v.found:
 		return nil
 	case v.asked && v.err == nil:
-		return []Finding{{Check: "aws.keys", Status: OK, Evidence: fmt.Sprintf("%s of %s is %s", shown(v.keys), v.source.Place, clip(v.who.ARN))}}
+		return []Finding{{Check: "aws.keys", Status: OK, Evidence: fmt.Sprintf("%s %s is %s", shown(v.keys), where(v.source), clip(v.who.ARN))}}
 	case v.asked:
 		return x.refused(ctx, v.source, v.keys, v.answer, v.err)
 	}
@@ -43,7 +44,7 @@ func (x *examination) refused(ctx context.Context, s Source, k aws.Keys, r aws.R
 		return []Finding{{Check: check, Status: Fail, Evidence: evidence, Fix: fix, Causes: causes}}
 	}
 	at, _ := x.address()
-	keys := fmt.Sprintf("%s of %s", shown(k), s.Place)
+	keys := shown(k) + " " + where(s)
 	long := k.SessionToken.Len() == 0
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -184,6 +185,19 @@ func skewIn(message string) (ahead time.Duration, ok bool) {
 		return 0, false
 	}
 	return instants[0].Sub(instants[2]), true
+}
+
+// where says in which place a source's keys are.
+func where(s Source) string {
+	switch {
+	case s.Kind == "container", s.Kind == "instance":
+		return "of this " + s.Kind
+	case s.Kind != "keys" && s.profile != "":
+		return "of " + s.Place
+	case s.Place == "environment":
+		return "in the environment"
+	}
+	return "in " + s.Place
 }
 
 // said is the text of an error of the provider, which holds no secret.

@@ -40,7 +40,7 @@ func TestIdentityIsWell(t *testing.T) {
 	w.withKeys(awstest.KeyID, awstest.SecretKey, "")
 	found := w.examine("aws.keys", "aws.family", "aws.order", "aws.role", "aws.region", "aws.clock", "aws.network", "aws.runtime", "aws.token", "aws.files")
 	w.healthy(found)
-	if !strings.Contains(list(found), "AKIA…KE77 of environment is arn:aws:iam::123456789012:user/demo") {
+	if !strings.Contains(list(found), "AKIA…KE77 in the environment is arn:aws:iam::123456789012:user/demo") {
 		t.Error(list(found))
 	}
 	w.withSession()
@@ -63,7 +63,7 @@ func TestRefusedKeys(t *testing.T) {
 		w.knobs(func(k *awstest.Knobs) {
 			k.Next = awstest.Next{Calls: 1, Action: "GetCallerIdentity", Status: 403, Code: "ExpiredToken", Message: "The security token included in the request is expired"}
 		})
-		w.is(w.examine("aws.keys", "aws.token"), "aws.token", Fail, "of environment has expired, says AWS", "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN")
+		w.is(w.examine("aws.keys", "aws.token"), "aws.token", Fail, "in the environment has expired, says AWS", "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN")
 	})
 	t.Run("expired in a file", func(t *testing.T) {
 		w := newWorld(t)
@@ -73,7 +73,7 @@ func TestRefusedKeys(t *testing.T) {
 			k.Next = awstest.Next{Calls: 1, Action: "GetCallerIdentity", Status: 403, Code: "ExpiredToken"}
 		})
 		found := w.examine("aws.keys", "aws.token")
-		w.is(found, "aws.token", Fail, "of ~/.aws/credentials [default] has expired", "sed -i '4,7d' ~/.aws/credentials && ambit login")
+		w.is(found, "aws.token", Fail, "in ~/.aws/credentials [default] has expired", "sed -i '4,7d' ~/.aws/credentials && ambit login")
 	})
 	t.Run("wrong secret", func(t *testing.T) {
 		w := newWorld(t)

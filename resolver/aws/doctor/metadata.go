@@ -35,6 +35,7 @@ type metadata struct {
 	status     int           // of it
 	hangs      bool          // the token never came
 
+	genuine    bool // the answer says that it is EC2's
 	instanceID string
 	roles      int // status of the list of roles, 0 if there was no answer
 	role       string
@@ -164,6 +165,9 @@ func (x *examination) metadataAsk(ctx context.Context, m *metadata, method, path
 		return 0, "", err
 	}
 	defer resp.Body.Close()
+	mu.Lock()
+	m.genuine = m.genuine || resp.Header.Get("Server") == "EC2ws"
+	mu.Unlock()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	return resp.StatusCode, string(b), err
 }

@@ -68,7 +68,7 @@ func why(p *probe) string {
 	var u *url.Error
 	switch err := p.err; {
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return fmt.Sprintf("there is no such name, says the name server (%s)", clip(dns.Name))
+		return "there is no such name, says the name server"
 	case errors.As(err, &dns) && dns.IsTimeout:
 		return "no name server answers"
 	case errors.As(err, &dns):

@@ -65,7 +65,8 @@ func (x *examination) instanceFindings(ctx context.Context, last bool) []Finding
 			return []Finding{runtimeFail(hop, "the instance's metadata service at %s takes a connection, and its token never comes: in a container that is a hop more than its limit of 1", at)}
 		}
 		return []Finding{runtimeFail(x.withoutMetadata(m), "what is asked for instance metadata at %s takes a connection and says nothing: programs wait for it and find no credentials", at)}
-	case m.met && m.roles == 0 && m.status == 0, !m.met:
+	case m.met && m.roles == 0 && m.status == 0, !m.met,
+		m.configured == "" && !m.genuine && !x.onEC2() && m.roles != http.StatusOK: // a firewall's answer, or a guest network's
 		return x.noInstance(m, at, last)
 	case m.status == http.StatusForbidden || m.roles == http.StatusForbidden:
 		return []Finding{runtimeFail("aws ec2 modify-instance-metadata-options --instance-id "+id+" --http-endpoint enabled",

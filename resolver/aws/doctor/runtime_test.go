@@ -110,7 +110,7 @@ func TestContainerCredentials(t *testing.T) {
 	t.Run("well", func(t *testing.T) {
 		w := newWorld(t)
 		pod(w)
-		w.well("of container is arn:aws:sts::123456789012:assumed-role/task/eks-demo-pod")
+		w.well("of this container is arn:aws:sts::123456789012:assumed-role/task/eks-demo-pod")
 	})
 	t.Run("refused", func(t *testing.T) {
 		w := newWorld(t)
