@@ -310,15 +310,30 @@ func hasKeyring() bool {
 	return err == nil
 }
 
-// renewElsewhere has `ambit renew` renew a login, in a session of its own: what a
-// provider has given is not lost when a prompt gives up.
+// renewElsewhere has `ambit renew` renew a login: what a provider has given is not
+// lost when a prompt gives up.
 func (a *ambit) renewElsewhere(ctx context.Context, name string) ([]byte, error) {
+	return a.elsewhere(ctx, nil, "renew", "--", name)
+}
+
+// renewSSOElsewhere has `ambit renew` renew the token of an SSO session.
+func (a *ambit) renewSSOElsewhere(ctx context.Context, question []byte) ([]byte, error) {
+	return a.elsewhere(ctx, question, "renew", "--sso")
+}
+
+// elsewhere runs this program in a session of its own, which goes on if it is not
+// waited for, and returns what it prints.
+func (a *ambit) elsewhere(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
 	if a.self == "" {
 		return nil, errors.New("the path of ambit is not known")
 	}
-	cmd := exec.Command(a.self, "renew", "--", name)
+	cmd := exec.Command(a.self, args...)
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -332,6 +347,8 @@ func (a *ambit) renewElsewhere(ctx context.Context, name string) ([]byte, error)
 	}
 	got := make(chan answer, 1)
 	go func() {
+		_, _ = in.Write(stdin) // if it does not read, it says what is wrong
+		_ = in.Close()
 		text, err := io.ReadAll(io.LimitReader(out, 1<<20))
 		_ = cmd.Wait() // what it printed says how it went
 		got <- answer{text, err}

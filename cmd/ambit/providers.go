@@ -15,7 +15,7 @@ import (
 func (a *ambit) providers() []*resolver.Provider {
 	logins := a.keeper()
 	return []*resolver.Provider{
-		aws.New(aws.Options{Cache: a.cacheDir, RunCommand: exec.Run, LoginToken: logins.Token, LoginKey: logins.Key}),
+		aws.New(aws.Options{Cache: a.cacheDir, RunCommand: exec.Run, LoginToken: logins.Token, LoginKey: logins.Key, RenewSSO: a.renewSSOElsewhere}),
 		aws.Secrets(),
 		aws.Parameters(),
 		exec.Command(),

@@ -53,6 +53,12 @@ type Options struct {
 	// LoginKey says what a login of LoginToken is: another text once its provider or
 	// client has changed, so that what another one gave does not serve. Nil: its name.
 	LoginKey func(name string) string
+
+	// RenewSSO has another process, which outlives this one, answer a question by
+	// [RenewSSO]. Who waits at a prompt, and who may press Ctrl-C, renews the token of
+	// an SSO session there: its refresh token serves once, and the answer must not be
+	// lost. Nil: it is done here.
+	RenewSSO func(ctx context.Context, question []byte) ([]byte, error)
 }
 
 // New returns the provider aws-login.

@@ -94,7 +94,7 @@ func (o *opening) ssoStep(s *ssoSession, key, account, role, source string) (*st
 			if t == nil {
 				return tokenIdentity{}, false
 			}
-			return tokenIdentity{sum: hash([]byte(t.access.Reveal() + "\n" + t.refresh.Reveal()))}, true
+			return tokenIdentity{sum: t.sum()}, true
 		},
 		login: func(ctx context.Context) error { return o.ssoLogin(ctx, s) },
 		fetch: func(ctx context.Context, _ *keys) (keys, time.Duration, error) {

@@ -96,9 +96,20 @@ func (t *ssoToken) instant(field string) time.Time {
 	return at
 }
 
-// write replaces the file by one that holds the token and everything else that
-// stood there.
+// write replaces the file.
 func (t *ssoToken) write(path string) error {
+	b, err := t.encode()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return safefile.WritePrivate(path, b)
+}
+
+// encode is the file's text: the token and everything else that stood there.
+func (t *ssoToken) encode() ([]byte, error) {
 	fields := map[string]any{}
 	for name, value := range t.fields {
 		fields[name] = value
@@ -122,12 +133,9 @@ func (t *ssoToken) write(path string) error {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(fields); err != nil {
-		return err
+		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	return safefile.WritePrivate(path, b.Bytes())
+	return b.Bytes(), nil
 }
 
 // sessionNamed returns the name of the sso-session that has a start URL in an

@@ -36,6 +36,9 @@ func (o *opening) ssoToken(ctx context.Context, s *ssoSession) (*ssoToken, error
 		return nil, &resolver.OpenError{Kind: resolver.KindLogin, Path: s.path, Err: ErrUntried,
 			Summary: fmt.Sprintf("the SSO session of %s is due for a renewal", s.name), Hint: runLogin}
 	}
+	if o.RenewSSO != nil && o.call.Patience != resolver.Detached {
+		return o.renewElsewhere(ctx, s)
+	}
 	unlock, err := o.Cache.Lock(ctx, s.lockOf("renewal"), ready)
 	if errors.Is(err, cache.ErrBusy) {
 		if errors.Is(ctx.Err(), context.Canceled) {
@@ -69,10 +72,13 @@ func (o *opening) renewSSO(ctx context.Context, s *ssoSession, t *ssoToken) (*ss
 		return nil, err
 	}
 	grant, refresh, id, key := "refresh_token", t.refresh.Reveal(), t.clientID.Reveal(), t.clientSecret.Reveal()
-	// An answer that comes too late is lost, and with it the session: this call may
-	// take all the time there is.
+	// The refresh token is spent when it arrives, and an answer that is not waited for
+	// is lost, and with it the session: this call takes all the time there is, even if
+	// nobody wants its answer any more.
 	l := o.limits.once()
 	l.call = l.total
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.total)
+	defer cancel()
 	client := &httpClient{limits: l, bundle: bundle(o.call.Env, s.profile)}
 	out, err := newSSOOIDC(issuer, l, client).CreateToken(ctx, &ssooidc.CreateTokenInput{
 		ClientId: &id, ClientSecret: &key, GrantType: &grant, RefreshToken: &refresh,
