@@ -92,19 +92,19 @@ func explain(ctx context.Context, err error, client *httpClient, t trouble) erro
 	case slices.Contains(throttled, code) || strings.Contains(code, "Throttl") || a.status == http.StatusTooManyRequests:
 		return network("wait a moment", "AWS answers too many requests: %s: %s", code, message)
 	}
+	known, _ := find(code, message)
+	if known.riddle {
+		message = known.Proves
+	}
 	summary := fmt.Sprintf("AWS refused %s: %s", t.what, code)
 	if message != "" {
 		summary += ": " + strings.TrimRight(message, ". ")
 	}
-	return refused(t.hint(code, message), "%s", summary)
-}
-
-// hint says what a reader can do about an error code.
-func (t trouble) hint(code, message string) string {
-	if m, ok := find(code, message); ok && m.hint != nil {
-		return m.hint(t)
+	hint := ""
+	if known.hint != nil {
+		hint = known.hint(t)
 	}
-	return ""
+	return refused(hint, "%s", summary)
 }
 
 const wantsPassword = "put the proxy's user and password into HTTPS_PROXY"
@@ -172,7 +172,7 @@ func isNetwork(err error) bool {
 func isWebPage(a *answer) bool {
 	head := strings.ToLower(string(bytes.TrimSpace(a.head.Bytes()[:min(a.head.Len(), 512)])))
 	return strings.HasPrefix(head, "<!doctype html") || strings.HasPrefix(head, "<html") ||
-		strings.HasPrefix(a.contentType, "text/html")
+		strings.HasPrefix(a.contentType, "text/html") && !strings.Contains(head, "<errorresponse") // as moto labels its errors
 }
 
 // foreignError takes the first Code and Message out of an XML body, at any

@@ -3,6 +3,7 @@ package aws
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -35,6 +36,7 @@ type meaning struct {
 	codes []string
 	says  []string // in lower case without white space, one of them; none: whatever it says
 	Meaning
+	riddle bool // what AWS says of it tells a reader less than Proves
 
 	// hint is what to do where ambit itself got the error; nil: nothing.
 	hint func(t trouble) string
@@ -93,38 +95,39 @@ var (
 var meanings = []meaning{
 	// Authentication.
 	{codes: slices.Concat(badSignature, []string{"AuthFailure", "RequestTimeTooSkewed", "AccessDenied"}),
-		says:    []string{"signatureexpired", "signaturenotyetcurrent", "toolarge", "requesthasexpired", "tooskewed"},
-		Meaning: Meaning{Clock, "the clock of the machine that signed is wrong; of the keys it says nothing", aboutTheClock},
-		hint:    func(trouble) string { return "set this machine's clock: sudo timedatectl set-ntp true" }},
+		says:   []string{"signatureexpired", "signaturenotyetcurrent", "toolarge", "requesthasexpired", "tooskewed"},
+		riddle: true, Meaning: Meaning{Clock, "the clock of the machine that signed is wrong; of the keys it says nothing", aboutTheClock},
+		hint: func(trouble) string { return "set this machine's clock: sudo timedatectl set-ntp true" }},
 	{codes: []string{"RequestTimeTooSkewed", "RequestInTheFuture"},
-		Meaning: Meaning{Clock, "the clock of the machine that signed is wrong; of the keys it says nothing", aboutTheClock},
-		hint:    func(trouble) string { return "set this machine's clock: sudo timedatectl set-ntp true" }},
+		riddle: true, Meaning: Meaning{Clock, "the clock of the machine that signed is wrong; of the keys it says nothing", aboutTheClock},
+		hint: func(trouble) string { return "set this machine's clock: sudo timedatectl set-ntp true" }},
 	{codes: badSignature,
-		Meaning: Meaning{Authentication, "AWS knows the access key id, and the secret access key is not the one that belongs to it", []string{"aws.keys", "aws.family", "aws.order", "aws.files", "aws.clock", "aws.endpoint"}},
+		riddle: true, Meaning: Meaning{Authentication, "AWS knows the access key id, and the secret access key is not the one that belongs to it", []string{"aws.keys", "aws.family", "aws.order", "aws.files", "aws.clock", "aws.endpoint"}},
 		hint: func(t trouble) string {
-			return fmt.Sprintf("%s: the secret access key does not belong to the access key id", t.keys())
+			return t.reenter()
 		}},
 	{codes: []string{"IncompleteSignature", "IncompleteSignatureException", "InvalidHeader"},
-		Meaning: Meaning{Authentication, "a key has white space, a quote or another character that no key has", []string{"aws.keys", "aws.family", "aws.order", "aws.files"}},
+		riddle: true, Meaning: Meaning{Authentication, "a key has white space, a quote or another character that no key has", []string{"aws.keys", "aws.family", "aws.order", "aws.files"}},
 		hint: func(t trouble) string {
-			return fmt.Sprintf("%s: enter the keys again, without spaces or quotes", t.keys())
+			return t.reenter()
 		}},
 	{codes: expiredToken, says: []string{"tokenexpired:", "webidentity"},
-		Meaning: Meaning{Authentication, "the OIDC token for the role has expired", []string{"aws.token", "aws.clock"}},
-		hint:    func(trouble) string { return "get a new OIDC token" }},
+		riddle: true, Meaning: Meaning{Authentication, "the OIDC token for the role has expired", []string{"aws.token", "aws.clock"}},
+		hint: func(trouble) string { return "get a new OIDC token" }},
 	{codes: expiredToken,
-		Meaning: Meaning{Authentication, "AWS knows these temporary keys, and their time is over", []string{"aws.token", "aws.family", "aws.order", "aws.keys", "aws.clock"}},
+		riddle: true, Meaning: Meaning{Authentication, "AWS knows these temporary keys, and their time is over", []string{"aws.token", "aws.family", "aws.order", "aws.keys", "aws.clock"}},
 		hint: func(t trouble) string {
 			if t.web {
 				return "get a new OIDC token"
 			}
-			return fmt.Sprintf("renew the temporary keys of %s", t.keys())
+			if t.source == theLogin {
+				return "ambit reload"
+			}
+			return t.look()
 		}},
 	{codes: unknownKey,
-		Meaning: Meaning{Authentication, "AWS does not know the access key, or it is switched off, or the session token is not the one that belongs to it", aboutKeys},
-		hint: func(t trouble) string {
-			return fmt.Sprintf("%s: the access key is unknown, switched off, or lacks its session token: %s", t.keys(), runDoctor)
-		}},
+		riddle: true, Meaning: Meaning{Authentication, "AWS does not know the access key: it is mistyped, deleted, switched off, or without the session token that belongs to it", aboutKeys},
+		hint: func(t trouble) string { return t.look() }},
 	{codes: []string{"MissingAuthenticationToken", "MissingAuthenticationTokenException"},
 		Meaning: Meaning{Authentication, "the request was not signed, or went to an address that takes none such", []string{"aws.order", "aws.family", "aws.endpoint"}},
 		hint:    func(trouble) string { return runDoctor }},
@@ -287,6 +290,27 @@ func (t trouble) keys() string {
 		return "the keys"
 	}
 	return t.source
+}
+
+// theLogin is the source of keys that ambit got itself.
+const theLogin = "the login"
+
+// look is what to do where the source of the keys does not say it.
+func (t trouble) look() string {
+	if t.source == "" {
+		return runDoctor
+	}
+	return fmt.Sprintf("it was signed with %s: %s", t.source, runDoctor)
+}
+
+// reenter is how a person gives the keys that signed anew.
+func (t trouble) reenter() string {
+	if quoted, ok := strings.CutPrefix(t.source, "profile "); ok {
+		if name, err := strconv.Unquote(quoted); err == nil {
+			return "enter them again: aws configure --profile " + word(name)
+		}
+	}
+	return t.look()
 }
 
 func roleHint(t trouble) string {

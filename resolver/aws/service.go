@@ -47,7 +47,7 @@ func (o *opening) service(name, title string) (*service, error) {
 // command that shows what there is.
 func (s *service) trouble(what, action, list string) trouble {
 	return trouble{
-		service: s.title, what: what, region: s.place.region, source: "the login", action: action,
+		service: s.title, what: what, region: s.place.region, source: theLogin, action: action,
 		list: "look with: " + list + " --region " + s.place.region, secrets: append(s.signer.secrets(), secretTexts(s.call.Inputs)...),
 	}
 }

@@ -207,7 +207,7 @@ func TestServicesExplain(t *testing.T) {
 	}{
 		"denied": {says(400, json, `{"__type":"AccessDeniedException","Message":"no, canary-of-the-login"}`), resolver.KindRefused,
 			"AccessDeniedException", "the login needs the permission"},
-		"expired":   {says(400, json, `{"__type":"ExpiredTokenException","message":"old"}`), resolver.KindRefused, "ExpiredTokenException: old", "renew the temporary keys of the login"},
+		"expired":   {says(400, json, `{"__type":"ExpiredTokenException","message":"old"}`), resolver.KindRefused, "ExpiredTokenException: AWS knows these temporary keys, and their time is over", "ambit reload"},
 		"throttled": {says(400, json, `{"__type":"ThrottlingException","message":"slowly"}`), resolver.KindNetwork, "too many requests", "wait"},
 		"broken":    {says(500, json, `{}`), resolver.KindNetwork, "is out of order: 500", "try again"},
 		"html":      {says(200, "text/html", "<html>sign in"), resolver.KindNetwork, "web page", "check HTTPS_PROXY"},
