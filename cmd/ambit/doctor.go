@@ -127,25 +127,38 @@ func (a *ambit) examine(ctx context.Context, arg string, offline bool) (doctor.R
 }
 
 // withTrial adds what a trial came to: where the others have found a cause for it,
-// as their effect.
+// as their effect; and what a directory that does not load explains is an effect of
+// the trial's failure.
 func withTrial(settled, failed []doctor.Finding) []doctor.Finding {
-	for i := range settled {
-		settled[i].Causes = nil // a trial explains nothing
-	}
 	out := slices.Clone(settled)
-	for _, f := range failed {
-		f.Causes = append([]string{f.Check}, f.Causes...)
+	awaited := func(f doctor.Finding) bool { return slices.Contains(f.Causes, "directory") }
+	for n, f := range failed {
+		cause := f.Check
 		known := slices.IndexFunc(settled, func(o doctor.Finding) bool {
-			return o.Status == doctor.Fail && slices.Contains(f.Causes, o.Check)
+			return o.Status == doctor.Fail && !awaited(o) && (o.Check == f.Check || slices.Contains(f.Causes, o.Check))
 		})
 		if known >= 0 {
-			f.Status, f.Fix = doctor.Warn, ""
-			f.Evidence += ", because of " + settled[known].Check
+			cause = settled[known].Check
+			f = effect(f, cause)
 		}
-		f.Causes = nil
+		for i, o := range out {
+			if n == 0 && o.Status == doctor.Fail && awaited(o) {
+				out[i] = effect(o, cause)
+			}
+		}
 		out = append(out, f)
 	}
+	for i := range out {
+		out[i].Causes = nil // all is said
+	}
 	return doctor.Settle(out)
+}
+
+// effect is a failure that another check explains.
+func effect(f doctor.Finding, cause string) doctor.Finding {
+	f.Status, f.Fix = doctor.Warn, ""
+	f.Evidence += ", because of " + cause
+	return f
 }
 
 // inShell says a fix in the words of a shell: what doctor writes is taken alike by

@@ -167,13 +167,15 @@ func TestTrialKnowsItsCause(t *testing.T) {
 		{[]doctor.Finding{{Check: "aws.clock", Status: doctor.Fail}}, denied, "aws.clock fail, aws.role warn"},
 		{[]doctor.Finding{{Check: "aws.clock", Status: doctor.Warn}}, denied, "aws.role fail, aws.clock warn"},
 		{[]doctor.Finding{{Check: "aws.role", Status: doctor.Fail}}, denied, "aws.role fail, aws.role warn"},
+		{[]doctor.Finding{{Check: "aws.order", Status: doctor.Fail, Causes: []string{"hook", "directory"}}}, denied, "aws.role fail, aws.order warn"},
+		{[]doctor.Finding{{Check: "aws.order", Status: doctor.Fail, Causes: []string{"hook", "directory"}}}, nil, "aws.order fail"},
 		{nil, tried("command: exit status 1"), "directory fail"},
 		{nil, tried("aws-login: AWS refused role x: ExpiredToken: The security token included in the request is expired"), "aws.token fail"},
 	} {
 		var got []string
 		for _, f := range withTrial(doctor.Settle(test.others), test.trial) {
 			got = append(got, f.Check+" "+string(f.Status))
-			if f.Status == doctor.Warn && f.Check == "aws.role" && f.Fix != "" {
+			if f.Status == doctor.Warn && f.Fix != "" {
 				t.Errorf("an effect has a fix: %+v", f)
 			}
 		}
