@@ -154,6 +154,8 @@ func (x *examination) networkFindings(ctx context.Context) []Finding {
 	case p.answered():
 		return append([]Finding{{Check: "aws.network", Status: OK,
 			Evidence: fmt.Sprintf("%s answers%s in %s", host(p), through(p), max(p.took.Round(time.Millisecond), time.Millisecond))}}, x.intercepted(o)...)
+	case p.err == nil && x.takesSignatures(ctx):
+		return []Finding{{Check: "aws.network", Status: OK, Evidence: fmt.Sprintf("%s answers%s what is signed", host(p), through(p))}}
 	case o.timeless != nil && o.timeless.err == nil:
 		return nil // nothing but the time is wrong with the certificate: the clock's matter
 	case o.bundleErr != nil && p.err != nil:
@@ -176,6 +178,13 @@ func (x *examination) networkFindings(ctx context.Context) []Finding {
 		return append(x.noSuchRegion(o), f)
 	}
 	return []Finding{f}
+}
+
+// takesSignatures says whether something like AWS answered what was signed: a
+// stand-in need not know what to do with what is not.
+func (x *examination) takesSignatures(ctx context.Context) bool {
+	v := x.investigate(ctx)
+	return v.asked && (v.err == nil || v.answer.Code != "" && !v.answer.Page)
 }
 
 // host is where a probe went, for people.

@@ -313,3 +313,21 @@ func taskMetadata(rw http.ResponseWriter, r *http.Request) {
 	}
 	_, _ = io.WriteString(rw, `{"Cluster":"c","Family":"shop","Revision":"7"}`)
 }
+
+// TestStandInThatWantsASignature: moto, where it enforces authentication, fails at
+// what is unsigned, and calls its errors web pages.
+func TestStandInThatWantsASignature(t *testing.T) {
+	w := newWorld(t)
+	w.withKeys(awstest.KeyID, awstest.SecretKey, "")
+	w.Environ["AWS_ENDPOINT_URL"] = proxyServer(t, func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Content-Type", "text/html; charset=utf-8")
+		if r.Header.Get("Authorization") == "" {
+			rw.WriteHeader(http.StatusInternalServerError)
+			_, _ = io.WriteString(rw, "<!doctype html><title>500</title>")
+			return
+		}
+		rw.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(rw, "<?xml version=\"1.0\"?>\n<ErrorResponse><Errors><Error><Code>InvalidClientTokenId</Code><Message>The security token included in the request is invalid.</Message></Error></Errors></ErrorResponse>")
+	})
+	w.is(w.examine(all...), "aws.keys", Fail, "no region knows it (InvalidClientTokenId)", "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY")
+}
