@@ -77,7 +77,7 @@ var (
 		{[]string{"aws.clock"}, checkClock},
 		{[]string{"aws.keys", "aws.token", "aws.region", "aws.clock", "aws.network"}, checkIdentity},
 		{[]string{"aws.role", "aws.token", "aws.keys", "aws.runtime", "aws.order", "aws.network"}, checkTrial},
-		{[]string{"aws.runtime", "aws.order"}, checkRuntime},
+		{[]string{"aws.runtime", "aws.order", "aws.network"}, checkRuntime},
 		{[]string{"aws.runtime"}, checkTask},
 	}
 )

@@ -121,7 +121,7 @@ func (x *examination) unknownKeys(ctx context.Context, s Source, k aws.Keys, r a
 			"sleep 15; aws sts get-caller-identity"+option(s.profile), beforeKeys)
 	}
 	if long {
-		return finding("aws.keys", fmt.Sprintf("%s has the right form, and no region knows it (%s): it is mistyped, deleted or switched off, or its user%s is gone; an administrator sees which by aws iam list-access-keys, and makes another by aws iam create-access-key",
+		return finding("aws.keys", fmt.Sprintf("no region knows %s (%s): it is mistyped, deleted or switched off, or its user is gone; an administrator%s sees by aws iam list-access-keys",
 			keys, r.Code, ofAccount(s.Account)), x.reenter(s), beforeKeys)
 	}
 	return finding("aws.keys", fmt.Sprintf("no region knows %s and its session token (%s): they do not belong together, or whose they are is gone", keys, r.Code), x.renew(s), beforeKeys)

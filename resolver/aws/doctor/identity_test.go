@@ -94,7 +94,7 @@ func TestRefusedKeys(t *testing.T) {
 		if err := os.Chtimes(path, long, long); err != nil {
 			t.Fatal(err)
 		}
-		w.is(w.examine("aws.keys"), "aws.keys", Fail, "no region knows it (InvalidClientTokenId)", "aws configure --profile default")
+		w.is(w.examine("aws.keys"), "aws.keys", Fail, "(InvalidClientTokenId): it is mistyped, deleted or switched off", "aws configure --profile default")
 	})
 	t.Run("token of other keys", func(t *testing.T) {
 		w := newWorld(t)

@@ -171,3 +171,39 @@ func (x *examination) metadataAsk(ctx context.Context, m *metadata, method, path
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	return resp.StatusCode, string(b), err
 }
+
+// metadataProxy tells of a proxy that the AWS CLI and boto3 send questions for
+// instance metadata to, which it cannot answer: it would be asked about itself.
+func (x *examination) metadataProxy(ctx context.Context) (Finding, bool) {
+	s, ok := x.base(cli1)
+	if !ok || s.Kind != "instance" || x.instance(ctx).keys.AccessKeyID == "" {
+		return Finding{}, false
+	}
+	to, err := url.Parse(x.instance(ctx).address + "/latest/meta-data/")
+	if err != nil {
+		return Finding{}, false
+	}
+	via := x.proxyFor(to)
+	if via == nil {
+		return Finding{}, false
+	}
+	if !via.bad {
+		// Without a token the service itself says 401, the old one 200.
+		if p := x.probe(ctx, to, how{via: via}); p.err == nil && (p.status == http.StatusUnauthorized || p.status == http.StatusOK && !p.page()) {
+			return Finding{}, false
+		}
+	}
+	name := "NO_PROXY"
+	if x.has("no_proxy") {
+		name = "no_proxy" // it counts before the other
+	}
+	hosts := "169.254.169.254,169.254.170.2,169.254.170.23"
+	if h := to.Hostname(); !strings.Contains(hosts, h) && plainHost.MatchString(h) {
+		hosts = h + "," + hosts
+	}
+	if x.env(name) != "" {
+		hosts = `"$` + name + `",` + hosts
+	}
+	return Finding{Check: "aws.network", Status: Fail, Fix: x.export(name, hosts),
+		Evidence: "the AWS CLI and boto3 ask for instance metadata through the proxy of " + via.variable + ", which does not give them"}, true
+}

@@ -329,5 +329,5 @@ func TestStandInThatWantsASignature(t *testing.T) {
 		rw.WriteHeader(http.StatusForbidden)
 		_, _ = io.WriteString(rw, "<?xml version=\"1.0\"?>\n<ErrorResponse><Errors><Error><Code>InvalidClientTokenId</Code><Message>The security token included in the request is invalid.</Message></Error></Errors></ErrorResponse>")
 	})
-	w.is(w.examine(all...), "aws.keys", Fail, "no region knows it (InvalidClientTokenId)", "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY")
+	w.is(w.examine(all...), "aws.keys", Fail, "no region knows AKIA…KE77 in the environment (InvalidClientTokenId)", "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY")
 }

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,16 @@ func TestInstance(t *testing.T) {
 		if n := w.server.Calls().ByAction["GetMetadataToken"]; n != 0 {
 			t.Errorf("asked %d times", n)
 		}
+	})
+	t.Run("through a proxy", func(t *testing.T) {
+		w := newWorld(t)
+		w.onInstance()
+		w.Environ["HTTP_PROXY"] = proxyServer(t, func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusForbidden) })
+		w.Environ["NO_PROXY"] = "sts.example.com"
+		const fix = `export NO_PROXY="$NO_PROXY",127.0.0.1,169.254.169.254,169.254.170.2,169.254.170.23`
+		w.is(w.examine("aws.runtime"), "aws.network", Fail, "through the proxy of HTTP_PROXY", fix)
+		w.Environ["NO_PROXY"] += ",127.0.0.1"
+		w.well("give keys of the role instance")
 	})
 	t.Run("no AWS at all", func(t *testing.T) {
 		w := newWorld(t)
