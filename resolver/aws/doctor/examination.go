@@ -13,6 +13,8 @@ type examination struct {
 
 	opening sync.Mutex
 	opened  map[string]*file // by path
+	merging sync.Mutex
+	merged  [3]map[string]*profile // by reader
 	look    sync.Once
 	places  []Source
 	chains  [3][]step // by reader

@@ -244,11 +244,11 @@ func readAsPython(content []byte) *reading {
 		seen[current][key] = i + 1
 		current.values[key] = entry{strings.TrimSpace(value[at+1:]), i + 1}
 	}
+	defaults.trim()
 	for _, name := range r.names {
 		s := r.sections[name]
+		s.trim()
 		for name, e := range s.values {
-			e.value = strings.TrimRight(e.value, " \t\n\v\f")
-			s.values[name] = e
 			if strings.HasPrefix(e.value, "\n") {
 				r.nest(s, name, e)
 			}
@@ -261,6 +261,14 @@ func readAsPython(content []byte) *reading {
 		}
 	}
 	return r
+}
+
+// trim takes away the empty lines behind values.
+func (s *section) trim() {
+	for name, e := range s.values {
+		e.value = strings.TrimRight(e.value, " \t\n\v\f")
+		s.values[name] = e
+	}
 }
 
 // last is the line where the section ends, but for comments.

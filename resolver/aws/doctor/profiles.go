@@ -73,8 +73,18 @@ func (x *examination) profileInForce(r reader) (name, variable string) {
 // profile is what a reader takes a profile for; nil if it sees none of that name.
 func (x *examination) profile(r reader, name string) *profile { return x.profiles(r)[name] }
 
-// profiles are all that a reader sees.
+// profiles are all that a reader sees, worked out once.
 func (x *examination) profiles(r reader) map[string]*profile {
+	x.merging.Lock()
+	defer x.merging.Unlock()
+	if x.merged[r] == nil {
+		x.merged[r] = x.merge(r)
+	}
+	return x.merged[r]
+}
+
+// merge puts the two files together as a reader does.
+func (x *examination) merge(r reader) map[string]*profile {
 	files := x.files(r)
 	out := map[string]*profile{}
 	add := func(name string, f *file, s *section, values map[string]entry) {
