@@ -57,6 +57,9 @@ func run(t *testing.T, m memory) []byte {
 		check := p.Check(ctx, opt)
 		diags = append(diags, check...)
 		out += printed(check) + planned(p.Plan())
+		for _, name := range []string{"A", "PATH", "AWS_PROFILE", "ABOVE"} {
+			out += originText(p.Origin(name, testProviders))
+		}
 		if !resolver.HasErrors(check) {
 			v, more := p.Open(ctx, opt, "")
 			out += printed(more) + string(resolver.EncodeJSON(v, true))

@@ -39,8 +39,8 @@ unloads them. Nothing of a file happens before you have allowed it.`,
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		hookCommand(a), exportCommand(a), resolveCommand(a),
-		allowCommand(a), denyCommand(a), statusCommand(a), reloadCommand(a),
-		openCommand(a), checkCommand(a), runCommand(a), whoamiCommand(a), doctorCommand(a), trialCommand(a), credentialProcessCommand(a), consoleCommand(a),
+		allowCommand(a), denyCommand(a), statusCommand(a), whyCommand(a), reloadCommand(a),
+		openCommand(a), checkCommand(a), runCommand(a), whoamiCommand(a), doctorCommand(a), explainCommand(a), trialCommand(a), credentialProcessCommand(a), consoleCommand(a),
 		loginCommand(a), logoutCommand(a), renewCommand(a),
 		envCommand(a), schemaCommand(a),
 		cacheCommand(a), versionCommand(a),

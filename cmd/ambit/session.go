@@ -85,28 +85,33 @@ func (s shellSession) changes(env hook.Environ) []change {
 		if strings.HasPrefix(h.Name, "AMBIT_") {
 			continue
 		}
-		c := change{Name: h.Name, Change: "+"}
-		value, set := env[h.Name]
-		switch {
-		case h.Unset:
-			c.Change, c.Ours = "-", !set
-		case h.Prior != nil:
-			c.Change = "~"
-		}
-		switch {
-		case h.Unset:
-		case h.Lost || !set:
-		case h.Added != nil:
-			c.Ours = hasEntries(value, h.Added)
-		default:
-			c.Ours = s.keys.Hash(h.Name, value) == h.Hash
-		}
 		if h.Unset && h.Prior == nil {
 			continue // it was not set and is not: nothing was done
 		}
-		out = append(out, c)
+		out = append(out, s.changeOf(h, env))
 	}
 	return out
+}
+
+// changeOf is what the session did to one variable, and how that stands.
+func (s shellSession) changeOf(h hook.Held, env hook.Environ) change {
+	c := change{Name: h.Name, Change: "+"}
+	value, set := env[h.Name]
+	switch {
+	case h.Unset:
+		c.Change, c.Ours = "-", !set
+		return c
+	case h.Prior != nil:
+		c.Change = "~"
+	}
+	switch {
+	case h.Lost || !set:
+	case h.Added != nil:
+		c.Ours = hasEntries(value, h.Added)
+	default:
+		c.Ours = s.keys.Hash(h.Name, value) == h.Hash
+	}
+	return c
 }
 
 func hasEntries(list string, entries []string) bool {
