@@ -81,7 +81,7 @@ var (
 	badSignature  = []string{"SignatureDoesNotMatch", "InvalidSignatureException", "InvalidSignature"}
 	denied        = []string{"AccessDenied", "AccessDeniedException", "AccessDeniedFault", "UnauthorizedOperation", "AuthorizationError", "AuthorizationErrorException", "NotAuthorized", "UnauthorizedAccess"}
 	badIdentity   = []string{"InvalidIdentityToken", "InvalidIdentityTokenException", "IDPRejectedClaim", "IDPRejectedClaimException", "IDPCommunicationError", "IDPCommunicationErrorException"}
-	invalid       = []string{"ValidationError", "ValidationException", "InvalidParameterValue", "InvalidParameter", "InvalidRequest"}
+	invalid       = []string{"ValidationError", "ValidationException", "InvalidParameterValue", "InvalidParameter", "InvalidParameterException", "InvalidParameterCombination", "InvalidRequest", "InvalidRequestException", "InvalidAction", "MissingAction", "MissingParameter", "MalformedInput", "MalformedQueryString"}
 	throttled     = []string{"Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException", "TooManyRequestsException", "TooManyRequests", "RequestLimitExceeded", "SlowDown", "BandwidthLimitExceeded", "ProvisionedThroughputExceededException", "PriorRequestNotComplete", "EC2ThrottledException", "429"}
 	outOfOrder    = []string{"InternalFailure", "InternalError", "InternalServerError", "InternalServerException", "InternalServiceError", "InternalServiceException", "ServiceUnavailable", "ServiceUnavailableException", "ServiceFailure", "500", "502", "503", "504"}
 	aboutKeys     = []string{"aws.keys", "aws.family", "aws.order", "aws.token", "aws.files", "aws.region", "aws.endpoint", "aws.runtime"}
@@ -101,6 +101,11 @@ var meanings = []meaning{
 	{codes: []string{"RequestTimeTooSkewed", "RequestInTheFuture"},
 		riddle: true, Meaning: Meaning{Clock, "the clock of the machine that signed is wrong; of the keys it says nothing", aboutTheClock},
 		hint: func(trouble) string { return "set this machine's clock: sudo timedatectl set-ntp true" }},
+	{codes: slices.Concat(badSignature, []string{"AuthorizationHeaderMalformed"}), says: []string{"credentialshouldbescoped", "scopedtoavalid", "scopedtocorrect"},
+		Meaning: Meaning{Configuration, "the request was signed for another region or service than the one that was asked", []string{"aws.region", "aws.endpoint"}},
+		hint:    func(trouble) string { return runDoctor }},
+	{codes: []string{"AuthorizationHeaderMalformed"}, says: []string{"non-emptyaccesskey", "credentialismal-formed"},
+		Meaning: Meaning{Authentication, "the access key id is empty, or is none", []string{"aws.family", "aws.keys", "aws.order", "aws.runtime"}}},
 	{codes: badSignature,
 		riddle: true, Meaning: Meaning{Authentication, "AWS knows the access key id, and the secret access key is not the one that belongs to it", []string{"aws.keys", "aws.family", "aws.order", "aws.files", "aws.clock", "aws.endpoint"}},
 		hint: func(t trouble) string {
@@ -134,7 +139,7 @@ var meanings = []meaning{
 	{codes: denied, says: []string{"invalidmfa", "multifactorauthentication"},
 		Meaning: Meaning{Authentication, "the MFA code was wrong, was used before, or is of another device; each one counts once", []string{"aws.role", "aws.clock"}},
 		hint:    func(trouble) string { return `wait for the next code, and ` + runLogin }},
-	{codes: []string{"UnauthorizedException", "UnauthorizedSSOTokenError", "SSOTokenLoadError", "TokenRetrievalError", "InvalidGrantException"},
+	{codes: []string{"UnauthorizedException", "UnauthorizedSSOTokenError", "SSOTokenLoadError", "TokenRetrievalError", "InvalidGrantException", "InvalidClientException"},
 		Meaning: Meaning{Authentication, "there is no login to IAM Identity Center, or it has ended", []string{"aws.token", "aws.order", "aws.files"}},
 		hint:    func(trouble) string { return runLogin }},
 	{codes: []string{"LoginRefreshRequired", "LoginTokenLoadError", "LoginAuthorizationCodeError"},
@@ -177,6 +182,11 @@ var meanings = []meaning{
 	{codes: denied,
 		Meaning: Meaning{Permission, "AWS knows who asks: the credentials are good, and no policy allows it", []string{"aws.order", "aws.role"}},
 		hint:    actionHint},
+	{codes: []string{"DecryptionFailure", "KMSAccessDeniedException", "KMSInvalidStateException"},
+		Meaning: Meaning{Permission, "AWS knows who asks, and the key of KMS does not open what was asked for", []string{"aws.order"}},
+		hint:    actionHint},
+	{codes: []string{"AllAccessDisabled", "AccountProblem", "Blocked", "PendingVerification"},
+		Meaning: Meaning{Permission, "AWS knows who asks, and has stopped the account or the bucket: only its owner and AWS can change that", []string{"aws.order"}}},
 	{codes: []string{"ForbiddenException"},
 		Meaning: Meaning{Permission, "the login is good, and this role is not assigned to it", []string{"aws.role", "aws.order"}},
 		hint: func(t trouble) string {
@@ -208,6 +218,9 @@ var meanings = []meaning{
 		hint: func(trouble) string {
 			return "mfaSerial: like arn:aws:iam::123456789012:mfa/NAME; a code has six digits"
 		}},
+	{codes: invalid, says: []string{"markedfordeletion"},
+		Meaning: Meaning{Request, "the secret is about to be deleted", nil},
+		hint:    func(trouble) string { return "aws secretsmanager restore-secret --secret-id ID brings it back" }},
 	{codes: invalid,
 		Meaning: Meaning{Request, "AWS took the credentials and does not understand what was asked", nil}},
 	{codes: []string{"MalformedPolicyDocument", "MalformedPolicyDocumentException"},
@@ -239,7 +252,7 @@ var meanings = []meaning{
 		hint: func(t trouble) string {
 			return fmt.Sprintf("aws account enable-region --region-name %s, or choose another region", t.region)
 		}},
-	{codes: []string{"OptInRequired", "SubscriptionRequiredException"},
+	{codes: []string{"OptInRequired", "SubscriptionRequiredException", "NotSignedUp"},
 		Meaning: Meaning{Configuration, "the account is not signed up for this service or region", []string{"aws.region", "aws.order"}},
 		hint:    func(trouble) string { return runDoctor }},
 	{codes: []string{"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"},

@@ -185,6 +185,7 @@ const near = 1500
 const (
 	mostPerPattern = 8
 	mostFound      = 200
+	mostTries      = 1000
 )
 
 // look finds all patterns in a passage that begins at an offset of the text.
@@ -196,7 +197,7 @@ func (s *sightings) look(p *passage, offset int, more bool) {
 			continue
 		}
 		n := 0
-		for from := 0; n < mostPerPattern && len(found) < mostFound; {
+		for from, tries := 0, 0; n < mostPerPattern && len(found) < mostFound && tries < mostTries; tries++ {
 			i := strings.Index(p.lower[from:], pat.anchor)
 			if i < 0 {
 				break
@@ -216,25 +217,27 @@ func (s *sightings) look(p *passage, offset int, more bool) {
 			return o.strength == structure && o.at <= one.at+near/5 && o.at >= one.at-near
 		})
 		if cut := more && one.at > len(p.squeezed)-overlap/4; !framed && !cut {
-			found[i].at += offset
-			s.add(found[i])
+			s.add(p, found[i], offset)
 		}
 	}
 }
 
 // add takes a sighting unless that sort was seen: other names of one failure are
 // one sort.
-func (s *sightings) add(one sighting) {
+func (s *sightings) add(p *passage, one sighting, offset int) {
+	at := one.at
+	one.at += offset
 	for i, old := range *s {
 		if old.Kind != one.Kind || old.Proves != one.Proves {
 			continue
 		}
 		if one.strength > old.strength {
-			one.at = min(one.at, old.at)
+			one.Program, one.at = p.program(at, one.Program), min(one.at, old.at)
 			(*s)[i] = one
 		}
 		return
 	}
+	one.Program = p.program(at, one.Program)
 	*s = append(*s, one)
 }
 
@@ -342,7 +345,7 @@ var codeShape = regexp.MustCompile(`^[A-Z][A-Za-z0-9.]{2,80}$`)
 // saysSecrets are errors whose text is a header or a file's line.
 var saysSecrets = map[string]bool{"InvalidHeader": true, "IncompleteSignature": true, "ConfigParseError": true, "MalformedExpiration": true}
 
-// surround finds service, operation and status before an error, and the program.
+// surround finds service, operation and status before and behind an error.
 func surround(p *passage, at, end int, r *Recognised) {
 	if m := javaFrame.FindStringSubmatch(p.squeezed[end:min(len(p.squeezed), end+600)]); m != nil && r.Status == 0 {
 		r.Service = m[1]
@@ -361,18 +364,22 @@ func surround(p *passage, at, end int, r *Recognised) {
 			r.Status, _ = strconv.Atoi(m[1]) // three digits
 		}
 	}
+}
+
+// program tells who printed what stands at an index of the squeezed text: the
+// outermost program of which there are traces, else known.
+func (p *passage) program(at int, known string) string {
 	// In a traceback of Python much stands between the program and what it says.
-	around := p.lower[max(0, at-8000):min(len(p.lower), end+2500)]
+	around := p.lower[max(0, at-8000):min(len(p.lower), at+3500)]
 	if p.framed && !strings.Contains(around, "opentofu") {
-		r.Program = terraform
-		return
+		return terraform
 	}
 	for _, prog := range programs {
 		if slices.ContainsFunc(prog.marks, func(mark string) bool { return strings.Contains(around, mark) }) {
-			r.Program = prog.name
-			return
+			return prog.name
 		}
 	}
+	return known
 }
 
 var (
@@ -429,7 +436,7 @@ var newStatement = regexp.MustCompile(`^(\s*$|\s*\n|\s+at |\s*File "|Traceback|D
 func bareCodes(p *passage) (found []sighting) {
 	for _, code := range wordCodes() {
 		n := 0
-		for from := 0; n < mostPerPattern; {
+		for from, tries := 0, 0; n < mostPerPattern && len(found) < mostFound && tries < mostTries; tries++ {
 			i := strings.Index(p.squeezed[from:], code)
 			if i < 0 {
 				break

@@ -127,6 +127,11 @@ func structures() []pattern {
 		{anchor: "infiniteloopincredentialconfiguration", code: "InfiniteLoopConfigError", program: awsCLI},
 		{anchor: "thesource_profile", re: regexp.MustCompile(`^(?i)thesource_profile.{1,150}?referencedintheprofile(?P<profile>.{1,120}?)doesnotexist`), code: "InvalidConfigError", program: awsCLI},
 		{anchor: "thesourceprofile", re: regexp.MustCompile(`^(?i)thesourceprofile(?P<profile>.{1,120}?)musthavecredentials`), code: "InvalidConfigError", program: awsCLI},
+		{anchor: "isconfiguredtousessobutismissingrequiredconfiguration", code: "InvalidConfigError", since: "profile"},
+		{anchor: "containsbothsource_profileandcredential_source", code: "InvalidConfigError", program: awsCLI, since: "theprofile"},
+		{anchor: "butnosourceproviderwasconfigured", code: "InvalidConfigError", program: awsCLI, since: "thecredential_source"},
+		{anchor: "thecredentialsource", re: regexp.MustCompile(`^(?i)thecredentialsource.{1,60}?referencedinprofile(?P<profile>.{1,120}?)isnotvalid`), code: "InvalidConfigError", program: awsCLI},
+		{anchor: "thespecifiedsso-sessiondoesnotexist", code: "InvalidConfigError", program: awsCLI},
 		{anchor: "credentialproviderrequiresanadditionaldependency", code: "MissingDependencyException", program: awsCLI, since: "missingdependency"},
 		{anchor: "invalidheadervalueb", code: "InvalidHeader", program: awsCLI},
 		{anchor: "cannotrefreshcredentials:mfatokenrequired", code: "RefreshWithMFAUnsupportedError", program: boto},
@@ -134,6 +139,14 @@ func structures() []pattern {
 
 		// Go.
 		{anchor: "apierror", re: regexp.MustCompile(`^(?i)apierror(?P<code>[A-Za-z0-9._-]{1,80}):`), program: goV2, refine: unknownByGo},
+		{anchor: "onlyonecredentialtypemaybespecifiedperprofile", code: "InvalidConfigError", program: goV2},
+		{anchor: "failedtofindssosessionsection", code: "InvalidConfigError", program: goV2},
+		{anchor: "failedtoloadassumerole", re: regexp.MustCompile(`^(?i)failedtoloadassumerole.{1,200}?,ofprofile(?P<profile>[^,]{1,120}?),`), code: "InvalidConfigError", program: goV2},
+		{anchor: "partialcredentialsfoundforprofile", code: "PartialCredentialsError", program: goV2},
+		{anchor: "credential_sourcevaluesmustbe", code: "InvalidConfigError", program: goV2},
+		{anchor: "ecscontainerwasspecifiedasthecredential_source", code: "MetadataRetrievalError", program: goV2},
+		{anchor: "onlyloopback/ecs/ekshostsareallowed", code: "MetadataRetrievalError", program: goV2, since: "invalidendpointhost"},
+		{anchor: "failedtoparsecachedssotokenfile", code: "SSOTokenLoadError", program: goV2},
 		{anchor: "noec2imdsrolefound", code: "NoCredentialsError", program: goV2},
 		{anchor: "nocredentialproviders:", code: "NoCredentialsError", program: goV1},
 		{anchor: "failedtogetsharedconfigprofile,", code: "ProfileNotFound", program: goV2, refine: profileToLineEnd},
@@ -277,6 +290,9 @@ var commonWords = map[string]bool{
 	"TooManyRequests": true, "ExpiredToken": true, "ConfigNotFound": true, "InvalidHeader": true, "InvalidEndpoint": true,
 	"ReadTimeoutError": true, "ConnectTimeoutError": true, "NameResolutionError": true, "AuthorizationError": true, "AuthFailure": true,
 	"ValidationException": true, "InvalidSecurity": true, "UnrecognizedClient": true, "RequestExpired": true, "MissingDependencyException": true,
+	"InvalidParameterException": true, "InvalidParameterCombination": true, "InvalidRequestException": true, "InvalidAction": true, "MissingAction": true,
+	"MissingParameter": true, "MalformedInput": true, "MalformedQueryString": true, "Blocked": true, "PendingVerification": true,
+	"AccountProblem": true, "DecryptionFailure": true, "InvalidClientException": true, "NotSignedUp": true,
 	"ProxyConnectionError": true, "ProfileNotFound": true, "ConnectionClosedError": true, "InvalidConfigError": true,
 }
 
