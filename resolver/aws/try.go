@@ -175,10 +175,34 @@ func STSAddress(env *resolver.Baseline, profile, region string) (Address, error)
 // is zero if there is an identity. An error is an [*resolver.OpenError], or
 // context.Canceled.
 func Ask(ctx context.Context, env *resolver.Baseline, profile string, k Keys, at Address) (Identity, Refusal, error) {
+	var id Identity
+	refusal, err := once(ctx, env, profile, k, at, func(ctx context.Context, client *sts.Client) error {
+		out, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+		if err == nil && (out.Account == nil || out.Arn == nil) {
+			err = errNonsense
+		}
+		if err == nil {
+			id = Identity{Account: *out.Account, ARN: *out.Arn, UserID: sdk.ToString(out.UserId)}
+		}
+		return err
+	})
+	return id, refusal, err
+}
+
+// AskPermission calls GetAccessKeyInfo for these keys themselves, as [Ask] does. It
+// changes nothing, and unlike GetCallerIdentity it is refused to who may do nothing.
+func AskPermission(ctx context.Context, env *resolver.Baseline, profile string, k Keys, at Address) (Refusal, error) {
+	return once(ctx, env, profile, k, at, func(ctx context.Context, client *sts.Client) error {
+		_, err := client.GetAccessKeyInfo(ctx, &sts.GetAccessKeyInfoInput{AccessKeyId: &k.AccessKeyID})
+		return err
+	})
+}
+
+func once(ctx context.Context, env *resolver.Baseline, profile string, k Keys, at Address, call func(context.Context, *sts.Client) error) (Refusal, error) {
 	o := newOpening(&provider{}, &resolver.Call{Env: env})
 	signer := keys{id: k.AccessKeyID, secret: k.SecretAccessKey, token: k.SessionToken}
 	if err := signer.check(); err != nil {
-		return Identity{}, Refusal{}, &resolver.OpenError{Kind: resolver.KindRefused, Summary: err.Error(), Err: err}
+		return Refusal{}, &resolver.OpenError{Kind: resolver.KindRefused, Summary: err.Error(), Err: err}
 	}
 	if profile == "" {
 		profile, _ = o.activeName()
@@ -187,17 +211,14 @@ func Ask(ctx context.Context, env *resolver.Baseline, profile string, k Keys, at
 	ctx, cancel := context.WithTimeout(ctx, o.limits.total)
 	defer cancel()
 	client := o.newHTTPClient(config)
-	out, err := sts.New(sts.Options{
+	err := call(ctx, sts.New(sts.Options{
 		Region: at.Region, BaseEndpoint: &at.URL, Credentials: signer.provide(), HTTPClient: client,
 		Retryer: sdk.NopRetryer{}, DisableClockSkewCorrection: true,
-	}).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	if err == nil && (out.Account == nil || out.Arn == nil) {
-		err = errNonsense
-	}
+	}))
 	if err != nil {
-		return Identity{}, refusalOf(client, err).scrubbed(k), explain(ctx, err, client, trouble{
+		return refusalOf(client, err).scrubbed(k), explain(ctx, err, client, trouble{
 			service: "STS", what: "these credentials", region: at.Region, source: "these keys", secrets: signer.secrets(),
 		})
 	}
-	return Identity{Account: *out.Account, ARN: *out.Arn, UserID: sdk.ToString(out.UserId)}, Refusal{}, nil
+	return Refusal{}, nil
 }

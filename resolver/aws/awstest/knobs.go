@@ -40,6 +40,7 @@ type Knobs struct {
 
 	Roles           map[string]Role     `json:"roles"`           // by ARN
 	InactiveKeys    []string            `json:"inactiveKeys"`    // access key ids that an administrator switched off
+	Revoked         []string            `json:"revoked"`         // ARNs of sessions that may do nothing any more
 	DisabledRegions []string            `json:"disabledRegions"` // regions in which STS is not activated
 	UnknownIn       []string            `json:"unknownIn"`       // regions that know no keys: not opted in, or of another partition
 	Issuers         map[string][]string `json:"issuers"`         // OIDC providers and the audiences of each; none: no token is checked for them
@@ -167,7 +168,7 @@ func (k Knobs) clone() Knobs {
 	k.Roles, k.Issuers = maps.Clone(k.Roles), maps.Clone(k.Issuers)
 	k.SSO.Assignments = maps.Clone(k.SSO.Assignments)
 	k.InactiveKeys, k.DisabledRegions = slices.Clone(k.InactiveKeys), slices.Clone(k.DisabledRegions)
-	k.UnknownIn = slices.Clone(k.UnknownIn)
+	k.UnknownIn, k.Revoked = slices.Clone(k.UnknownIn), slices.Clone(k.Revoked)
 	return k
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -108,7 +109,7 @@ func (c *call) answer(action string) (any, *failure) {
 	switch action {
 	case "AssumeRoleWithWebIdentity":
 		return c.assumeRoleWithWebIdentity()
-	case "AssumeRole", "GetSessionToken", "GetCallerIdentity":
+	case "AssumeRole", "GetSessionToken", "GetCallerIdentity", "GetAccessKeyInfo":
 	default:
 		return nil, &failure{400, "InvalidAction", fmt.Sprintf("Could not find operation %s for version %s", action, apiVersion)}
 	}
@@ -121,6 +122,8 @@ func (c *call) answer(action string) (any, *failure) {
 		return c.assumeRole(who)
 	case "GetSessionToken":
 		return c.getSessionToken(who)
+	case "GetAccessKeyInfo":
+		return c.accessKeyInfo(who)
 	default:
 		return callerIdentityResult{Arn: who.arn, UserID: who.userID, Account: who.account}, nil
 	}
@@ -199,6 +202,22 @@ func (c *call) getSessionToken(who *principal) (any, *failure) {
 	p := &principal{account: who.account, arn: who.arn, userID: who.userID, mfa: mfa}
 	c.grant(p, seconds)
 	return sessionTokenResult{Credentials: c.credentials(p)}, nil
+}
+
+// accessKeyInfo answers every caller but one whose sessions were revoked: what an
+// administrator's policy denies is denied whatever another allows.
+func (c *call) accessKeyInfo(who *principal) (any, *failure) {
+	if slices.Contains(c.Knobs().Revoked, who.arn) {
+		return nil, &failure{403, "AccessDenied", fmt.Sprintf("User: %s is not authorized to perform: sts:GetAccessKeyInfo with an explicit deny in an identity-based policy", who.arn)}
+	}
+	id := c.form.Get("AccessKeyId")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.keys[id]
+	if p == nil {
+		return nil, invalidParameter("accessKeyId", "Member must be an access key id")
+	}
+	return accessKeyInfoResult{Account: p.account}, nil
 }
 
 // checkRole validates the parameters that both ways into a role share and

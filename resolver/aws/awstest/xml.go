@@ -63,3 +63,8 @@ type callerIdentityResult struct {
 	UserID  string   `xml:"UserId"`
 	Account string   `xml:"Account"`
 }
+
+type accessKeyInfoResult struct {
+	XMLName xml.Name `xml:"GetAccessKeyInfoResult"`
+	Account string   `xml:"Account"`
+}
