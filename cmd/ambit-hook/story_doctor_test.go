@@ -1,0 +1,156 @@
+package main_test
+
+import (
+	"encoding/json"
+	"net"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"ambit/resolver/aws/awstest"
+)
+
+// finding is what `ambit doctor --format json` lists.
+type finding struct{ Check, Status, Evidence, Fix string }
+
+// doctor asks for the first cause that doctor names beside those of AWS.
+func (tm *terminal) doctor() finding {
+	tm.t.Helper()
+	out, _ := tm.run("ambit doctor --offline --format json")
+	var list []finding
+	if err := json.Unmarshal([]byte(out), &list); err != nil {
+		tm.t.Fatalf("%s: %v\n%s", tm.shell, err, out)
+	}
+	for _, f := range list {
+		if f.Status == "fail" && !strings.HasPrefix(f.Check, "aws.") {
+			return f
+		}
+	}
+	return finding{}
+}
+
+// Nothing loads: the hook is missing, then the file is not allowed. What doctor says
+// is typed as it stands, in each shell, and then it does load, in the next shell too.
+func TestDoctorGetsADirectoryLoaded(t *testing.T) {
+	for _, sh := range shells {
+		t.Run(string(sh), func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			h.project("home/shop", "values: { environmentVariables: { GREETING: hello } }\n")
+			tm := h.openWith(sh, "# nothing of ambit, and no end of line")
+			tm.run("cd ~/shop")
+			missing := tm.doctor()
+			if missing.Check != "hook" || !strings.Contains(missing.Evidence, string(sh)) {
+				t.Fatalf("%+v", missing)
+			}
+			out, _ := tm.run(missing.Fix)
+			if !strings.Contains(out, ".envrc.yaml is not allowed here") {
+				t.Fatalf("%s: %q", missing.Fix, out)
+			}
+			blocked := tm.doctor()
+			if blocked.Check != "directory" || blocked.Fix != "ambit allow" {
+				t.Fatalf("%+v", blocked)
+			}
+			tm.typeLine(blocked.Fix)
+			tm.expect("[y/N] ")
+			tm.typeLine("y")
+			tm.prompted()
+			tm.want("echo $GREETING", "hello")
+			if f := tm.doctor(); f != (finding{}) {
+				t.Errorf("all is well, and doctor says %+v", f)
+			}
+			again := h.start(sh, need(t, string(sh)), "-i")
+			again.prompted()
+			again.run("cd ~/shop")
+			again.want("echo $GREETING", "hello")
+		})
+	}
+}
+
+// raw is all that has come, as it came.
+func (tm *terminal) raw() string {
+	tm.mu.Lock()
+	defer tm.mu.Unlock()
+	return tm.text
+}
+
+var escape = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// Lines are as wide as the terminal, and coloured only there, and only where that is
+// wanted.
+func TestDoctorOnATerminal(t *testing.T) {
+	need(t, "bash")
+	h := newHouse(t)
+	h.env["TERM"] = "xterm-256color"
+	h.env["AWS_ACCESS_KEY_ID"], h.env["AWS_SECRET_ACCESS_KEY"] = "ASIAQNZGKIQY56JQ7WML", awstest.SecretKey
+	h.write("home/.aws/credentials", "[default]\naws_access_key_id = "+awstest.KeyID+"\naws_secret_access_key = "+awstest.SecretKey+"\n")
+	tm := h.open("bash")
+	tm.run("stty cols 80; bind 'set enable-bracketed-paste off'")
+	for _, test := range []struct {
+		line     string
+		coloured bool
+	}{
+		{"ambit doctor --offline", true},
+		{"NO_COLOR=1 ambit doctor --offline", false},
+		{"TERM=dumb ambit doctor --offline", false},
+		{"ambit doctor --offline | cat", false},
+	} {
+		before := len(tm.raw())
+		out, _ := tm.run(test.line)
+		if got := escape.MatchString(tm.raw()[before:]); got != test.coloured {
+			t.Errorf("%s: colours are %v, wanted %v", test.line, got, test.coloured)
+		}
+		if !strings.Contains(out, "\nfail  aws.family ") && !strings.HasPrefix(out, "fail  aws.family ") {
+			t.Errorf("%s:\n%s", test.line, out)
+		}
+		for _, line := range lines(out) {
+			if utf8.RuneCountInString(line) > 80 && !strings.HasPrefix(line, "      fix: ") {
+				t.Errorf("%s: more than 80 columns: %q", test.line, line)
+			}
+		}
+		for _, secret := range []string{awstest.SecretKey, awstest.KeyID, "ASIAQNZGKIQY56JQ7WML"} {
+			if strings.Contains(out, secret) {
+				t.Errorf("%s shows a key:\n%s", test.line, out)
+			}
+		}
+	}
+}
+
+// A person who gives up does not wait for what hangs.
+func TestDoctorIsInterrupted(t *testing.T) {
+	need(t, "bash")
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer silent.Close()
+	asked := make(chan net.Conn, 16)
+	go func() {
+		for {
+			c, err := silent.Accept()
+			if err != nil {
+				return
+			}
+			asked <- c // and never answers
+		}
+	}()
+	h := newHouse(t)
+	h.env["AWS_ENDPOINT_URL"] = "http://" + silent.Addr().String()
+	h.env["AWS_ACCESS_KEY_ID"], h.env["AWS_SECRET_ACCESS_KEY"] = awstest.KeyID, awstest.SecretKey
+	h.env["AWS_DEFAULT_REGION"] = "us-east-1"
+	tm := h.open("bash")
+	tm.typeLine("ambit doctor; echo ended with $?")
+	select {
+	case <-asked:
+	case <-time.After(patience):
+		t.Fatalf("nobody was asked\n%s", tm.transcript())
+	}
+	begun := time.Now()
+	tm.send("\x03")
+	tm.expect("ambit: error: interrupted")
+	tm.expect("ended with 130")
+	tm.prompted()
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Errorf("the prompt came back after %v", took)
+	}
+}
