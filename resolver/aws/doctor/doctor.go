@@ -75,7 +75,7 @@ var (
 	online = []check{
 		{[]string{"aws.network", "aws.endpoint", "aws.region"}, checkNetwork},
 		{[]string{"aws.clock"}, checkClock},
-		{[]string{"aws.keys", "aws.token", "aws.region", "aws.clock", "aws.network"}, checkIdentity},
+		{[]string{"aws.keys", "aws.token", "aws.region", "aws.clock", "aws.network", "aws.role"}, checkIdentity},
 		{[]string{"aws.role", "aws.token", "aws.keys", "aws.runtime", "aws.order", "aws.network"}, checkTrial},
 		{[]string{"aws.runtime", "aws.order", "aws.network"}, checkRuntime},
 		{[]string{"aws.runtime"}, checkTask},

@@ -29,6 +29,10 @@ func profileOption(name string) string {
 	return "--profile " + quoted(name)
 }
 
+// ssoLogin is the command that logs in at IAM Identity Center for a profile, for all
+// programs that share the AWS CLI's login. It is ambit's own: the AWS CLI v1 has none.
+func ssoLogin(profile string) string { return "ambit login " + profileOption(profile) }
+
 // inCommand is a file's path in a command.
 func (x *examination) inCommand(path string) string {
 	if rest, ok := strings.CutPrefix(path, x.Home+"/"); ok && x.Home != "" && plainArgument.MatchString(rest) {

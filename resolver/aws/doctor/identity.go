@@ -30,11 +30,27 @@ func checkIdentity(ctx context.Context, x *examination) []Finding {
 	case !v.found:
 		return nil
 	case v.asked && v.err == nil:
-		return []Finding{{Check: "aws.keys", Status: OK, Evidence: fmt.Sprintf("%s %s is %s", shown(v.keys), where(v.source), clip(v.who.ARN))}}
+		return append(x.revoked(ctx, v), Finding{Check: "aws.keys", Status: OK, Evidence: fmt.Sprintf("%s %s is %s", shown(v.keys), where(v.source), clip(v.who.ARN))})
 	case v.asked:
 		return x.refused(ctx, v.source, v.keys, v.answer, v.err)
 	}
 	return nil
+}
+
+// revoked tells of a role's session that AWS knows and that may do nothing: who
+// revokes sessions in the console denies them everything, which no other policy does
+// for a question like this one as a rule.
+func (x *examination) revoked(ctx context.Context, v *investigation) []Finding {
+	at, ok := x.address()
+	if !ok || v.keys.SessionToken.Len() == 0 || !strings.Contains(v.who.ARN, ":assumed-role/") {
+		return nil
+	}
+	r, err := aws.AskPermission(ctx, x.baseline(), v.source.profile, v.keys, at)
+	if err == nil || r.Code != "AccessDenied" || !strings.Contains(r.Message, "explicit deny in an identity-based policy") {
+		return nil
+	}
+	return []Finding{{Check: "aws.role", Status: Warn, Fix: x.renew(v.source),
+		Evidence: fmt.Sprintf("%s is known, and a policy of its role denies it even sts:GetAccessKeyInfo: its sessions were revoked, if it may do nothing else either", clip(v.who.ARN))}}
 }
 
 // refused says what it proves that AWS refuses keys. Where it was not AWS that
@@ -146,9 +162,12 @@ func (x *examination) dropSection(s Source) string {
 	fix := x.edit(f, section.line, lastLine(f, section), "d")
 	p := x.profile(cli1, s.profile)
 	if p.has("sso_session") || p.has("sso_start_url") {
-		return fix + " && aws sso login " + profileOption(s.profile)
+		return fix + " && " + ssoLogin(s.profile)
 	}
-	return fix + " && ambit login"
+	if x.has("AMBIT_DIR") {
+		return fix + " && ambit login"
+	}
+	return fix + " && " + x.reenter(s)
 }
 
 // ageOf is how long ago the file that holds a source's keys was changed.

@@ -73,7 +73,7 @@ func TestRefusedKeys(t *testing.T) {
 			k.Next = awstest.Next{Calls: 1, Action: "GetCallerIdentity", Status: 403, Code: "ExpiredToken"}
 		})
 		found := w.examine("aws.keys", "aws.token")
-		w.is(found, "aws.token", Fail, "in ~/.aws/credentials [default] has expired", "sed -i '4,7d' ~/.aws/credentials && ambit login")
+		w.is(found, "aws.token", Fail, "in ~/.aws/credentials [default] has expired", "sed -i '4,7d' ~/.aws/credentials && aws configure --profile default")
 	})
 	t.Run("wrong secret", func(t *testing.T) {
 		w := newWorld(t)
@@ -156,6 +156,13 @@ func TestRefusedKeys(t *testing.T) {
 			w.knobs(func(k *awstest.Knobs) { k.UnknownIn = strings.Fields(c.unknown) })
 			w.is(w.examine("aws.keys", "aws.region"), "aws.region", Fail, c.says, c.fix)
 		}
+	})
+	t.Run("revoked", func(t *testing.T) {
+		w := newWorld(t)
+		w.withSession()
+		w.Ours = func(string) bool { return true }
+		w.knobs(func(k *awstest.Knobs) { k.Revoked = []string{"arn:aws:sts::123456789012:assumed-role/dev/ambit"} })
+		w.is(w.examine("aws.keys", "aws.role"), "aws.role", Warn, "its sessions were revoked", "ambit reload")
 	})
 	t.Run("VPC endpoint", func(t *testing.T) {
 		w := newWorld(t)

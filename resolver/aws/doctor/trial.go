@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -180,9 +181,11 @@ func (x *examination) brokenWebIdentity(v *investigation) []Finding {
 func (x *examination) brokenSSO(v *investigation) []Finding {
 	t := v.trial
 	l, r := t.Broken, t.Refusal
-	login := "aws sso login" + option(l.Profile)
+	login := ssoLogin(cmp.Or(l.Profile, "default"))
 	var open *resolver.OpenError
 	switch {
+	case r.Status == 0 && x.failed("aws.token"):
+		return nil // its token was looked at
 	case errors.As(t.Err, &open) && open.Kind == resolver.KindLogin:
 		evidence := said(t.Err)
 		if r.Status == 401 {
@@ -192,8 +195,8 @@ func (x *examination) brokenSSO(v *investigation) []Finding {
 	case r.Page || r.Status >= 500 || r.Status < 400:
 		return x.ssoUnreachable(v)
 	case r.Status == 403 || r.Code == "ForbiddenException" || r.Code == "ResourceNotFoundException":
-		return []Finding{{Check: "aws.role", Status: Fail, Causes: beforeRole, Fix: "aws configure sso" + option(l.Profile),
-			Evidence: fmt.Sprintf("the permission set %q of account %s is not assigned to who is logged in (%d %s); an administrator of IAM Identity Center can assign it", clip(l.Role), clip(l.Account), r.Status, clip(r.Code))}}
+		return []Finding{{Check: "aws.role", Status: Fail, Causes: beforeRole,
+			Evidence: fmt.Sprintf("the permission set %q of account %s is not assigned to who is logged in (%d %s); ask an administrator of IAM Identity Center for it", clip(l.Role), clip(l.Account), r.Status, clip(r.Code))}}
 	}
 	return []Finding{{Check: "aws.role", Status: Fail, Causes: beforeRole, Evidence: fmt.Sprintf("IAM Identity Center refuses role %q: %s", clip(l.Role), clip(r.Code))}}
 }

@@ -125,12 +125,12 @@ func TestIdentityCenter(t *testing.T) {
 	t.Run("never", func(t *testing.T) {
 		w := newWorld(t)
 		w.ssoProfile("")
-		w.is(w.examine("aws.role", "aws.token"), "aws.token", Fail, `profile "dev"`, "aws sso login --profile dev")
+		w.is(w.examine("aws.role", "aws.token"), "aws.token", Fail, `profile "dev"`, "login --profile dev")
 	})
 	t.Run("401", func(t *testing.T) {
 		w := newWorld(t)
 		w.ssoProfile(lasting)
-		w.is(w.examine("aws.role", "aws.token"), "aws.token", Fail, "no longer takes its token (401)", "aws sso login --profile dev")
+		w.is(w.examine("aws.role", "aws.token"), "aws.token", Fail, "no longer takes its token (401)", "ambit login --profile dev")
 	})
 	t.Run("403", func(t *testing.T) {
 		w := newWorld(t)
@@ -138,7 +138,7 @@ func TestIdentityCenter(t *testing.T) {
 		w.knobs(func(k *awstest.Knobs) {
 			k.Next = awstest.Next{Calls: 1, Action: "GetRoleCredentials", Status: 403, Code: "ForbiddenException", Message: "No access"}
 		})
-		w.is(w.examine("aws.role", "aws.token"), "aws.role", Fail, `permission set "dev" of account 123456789012 is not assigned`, "aws configure sso --profile dev")
+		w.is(w.examine("aws.role", "aws.token"), "aws.role", Fail, `permission set "dev" of account 123456789012 is not assigned`, "")
 	})
 	t.Run("to be renewed", func(t *testing.T) {
 		w := newWorld(t)
