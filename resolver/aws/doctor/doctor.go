@@ -77,7 +77,8 @@ var (
 		{[]string{"aws.clock"}, checkClock},
 		{[]string{"aws.keys", "aws.token", "aws.region", "aws.clock", "aws.network", "aws.role"}, checkIdentity},
 		{[]string{"aws.role", "aws.token", "aws.keys", "aws.runtime", "aws.order", "aws.network"}, checkTrial},
-		{[]string{"aws.runtime", "aws.order", "aws.network"}, checkRuntime},
+		{[]string{"aws.runtime", "aws.order"}, checkRuntime},
+		{[]string{"aws.network", "aws.runtime"}, checkMetadataProxy},
 		{[]string{"aws.runtime"}, checkTask},
 	}
 )

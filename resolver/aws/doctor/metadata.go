@@ -172,25 +172,25 @@ func (x *examination) metadataAsk(ctx context.Context, m *metadata, method, path
 	return resp.StatusCode, string(b), err
 }
 
-// metadataProxy tells of a proxy that the AWS CLI and boto3 send questions for
+// checkMetadataProxy tells of a proxy that the AWS CLI and boto3 send questions for
 // instance metadata to, which it cannot answer: it would be asked about itself.
-func (x *examination) metadataProxy(ctx context.Context) (Finding, bool) {
+func checkMetadataProxy(ctx context.Context, x *examination) []Finding {
 	s, ok := x.base(cli1)
 	if !ok || s.Kind != "instance" || x.instance(ctx).keys.AccessKeyID == "" {
-		return Finding{}, false
+		return nil
 	}
 	to, err := url.Parse(x.instance(ctx).address + "/latest/meta-data/")
 	if err != nil {
-		return Finding{}, false
+		return nil
 	}
 	via := x.proxyFor(to)
 	if via == nil {
-		return Finding{}, false
+		return nil
 	}
 	if !via.bad {
 		// Without a token the service itself says 401, the old one 200.
 		if p := x.probe(ctx, to, how{via: via}); p.err == nil && (p.status == http.StatusUnauthorized || p.status == http.StatusOK && !p.page()) {
-			return Finding{}, false
+			return nil
 		}
 	}
 	name := "NO_PROXY"
@@ -204,6 +204,6 @@ func (x *examination) metadataProxy(ctx context.Context) (Finding, bool) {
 	if x.env(name) != "" {
 		hosts = `"$` + name + `",` + hosts
 	}
-	return Finding{Check: "aws.network", Status: Fail, Fix: x.export(name, hosts),
-		Evidence: "the AWS CLI and boto3 ask for instance metadata through the proxy of " + via.variable + ", which does not give them"}, true
+	return []Finding{{Check: "aws.network", Status: Fail, Fix: x.export(name, hosts),
+		Evidence: "the AWS CLI and boto3 ask for instance metadata through the proxy of " + via.variable + ", which does not give them"}}
 }

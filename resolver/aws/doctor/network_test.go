@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -205,7 +206,7 @@ func (w *world) overTLS(leaf tls.Certificate) {
 		_, _ = io.Copy(rw, resp.Body)
 	}))
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{leaf}}
-	s.Config.ErrorLog = nil
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	w.t.Cleanup(s.Close)
 	w.Environ["AWS_ENDPOINT_URL"] = s.URL

@@ -22,9 +22,6 @@ func checkRuntime(ctx context.Context, x *examination) (found []Finding) {
 	case v.trial != nil && v.trial.Err != nil && v.trial.Broken.Kind == "container":
 		found = x.containerFindings(v)
 	}
-	if f, ok := x.metadataProxy(ctx); ok {
-		found = append(found, f)
-	}
 	if f, ok := x.lambda(v); ok {
 		found = append(found, f)
 	}
