@@ -24,7 +24,8 @@ func (a *ambit) patientWith(env hook.Environ, offline bool, ours func(string) bo
 	}
 }
 
-// ours are the variables that have the value that ambit gave them.
+// ours are the variables that have the value that ambit gave them: also where it
+// gave up the set that they are of, because the user changed another of it.
 func (a *ambit) ours() map[string]bool {
 	out := map[string]bool{}
 	s := a.session()
@@ -34,6 +35,11 @@ func (a *ambit) ours() map[string]bool {
 	for _, c := range s.changes(a.environ) {
 		if c.Ours && c.Change != "-" {
 			out[c.Name] = true
+		}
+	}
+	for _, h := range s.session.Held {
+		if value, set := a.environ[h.Name]; set && h.Lost && !h.Unset && h.Added == nil && s.keys.Hash(h.Name, value) == h.Hash {
+			out[h.Name] = true
 		}
 	}
 	return out

@@ -24,6 +24,7 @@ import (
 
 func loginCommand(a *ambit) *cobra.Command {
 	var device, noBrowser bool
+	var profile string
 	cmd := &cobra.Command{
 		Use:   "login [NAME|FILE]",
 		Short: "log in to what this directory needs",
@@ -39,7 +40,8 @@ NAME is a login in config.yaml, under logins:
 
 or an environment PROJECT/NAME of the stores, and FILE, which begins with ./, ../
 or /, or ends in .yaml, an allowed file: the logins that those need. Where a login
-and an environment have the same name, it is the login.
+and an environment have the same name, it is the login. With --profile it is what a
+profile of ~/.aws/config needs, for the AWS CLI as well.
 
 The provider has to know ambit as a public (native) client that may come back to
 http://127.0.0.1, on any port or on redirectPort. MFA codes are asked for on the
@@ -49,21 +51,28 @@ the same login waits for the first. To log in as somebody else, log out first.`,
   ambit login work              # the login "work"
   ambit login work --device     # with a code, in a browser elsewhere
   ambit login shop/dev          # all that an environment needs
+  ambit login --profile dev     # what a profile of ~/.aws/config needs
   ambit login --no-browser      # print the address`,
 		Args:              atMost(1),
 		ValidArgsFunction: a.completeLoginOrName,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := a.interruptible()
 			defer stop()
-			return runLogin(ctx, a, optional(args), device, noBrowser)
+			if given := cmd.Flags().Changed("profile"); given && len(args) > 0 {
+				return usageError{"--profile and a name do not go together", "leave one of them out"}
+			} else if given && profile == "" {
+				return usageError{"--profile names no profile", "write, for example, ambit login --profile dev"}
+			}
+			return runLogin(ctx, a, optional(args), profile, device, noBrowser)
 		},
 	}
+	cmd.Flags().StringVar(&profile, "profile", "", "`PROFILE` of the AWS configuration")
 	cmd.Flags().BoolVar(&device, "device", false, "enter a code in a browser on any machine; so it is over SSH without a display")
 	cmd.Flags().BoolVar(&noBrowser, "no-browser", false, "open no browser, print the address; over SSH it comes back to redirectPort, if you forward that")
 	return cmd
 }
 
-func runLogin(ctx context.Context, a *ambit, name string, device, noBrowser bool) error {
+func runLogin(ctx context.Context, a *ambit, name, profile string, device, noBrowser bool) error {
 	base := a.enterBaseline()
 	conf, err := a.config()
 	if err != nil {
@@ -72,6 +81,9 @@ func runLogin(ctx context.Context, a *ambit, name string, device, noBrowser bool
 	ask, ctx := a.newAsker(ctx, base, conf, device, noBrowser)
 	defer ask.giveUp(nil)
 	a.asker = ask
+	if profile != "" {
+		return a.loginProfile(ctx, profile, base, ask)
+	}
 	if _, ok := conf.logins[name]; !ok && (name == "" || a.isFile(name) || a.isEnvironment(name)) {
 		return a.loginFor(ctx, name, base, ask)
 	}

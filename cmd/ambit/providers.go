@@ -13,9 +13,8 @@ import (
 
 // providers are the ones that every definition can open.
 func (a *ambit) providers() []*resolver.Provider {
-	logins := a.keeper()
 	return []*resolver.Provider{
-		aws.New(aws.Options{Cache: a.cacheDir, RunCommand: exec.Run, LoginToken: logins.Token, LoginKey: logins.Key, RenewSSO: a.renewSSOElsewhere}),
+		a.awsLogin(),
 		aws.Secrets(),
 		aws.Parameters(),
 		exec.Command(),
@@ -23,6 +22,11 @@ func (a *ambit) providers() []*resolver.Provider {
 		local.File(),
 		local.Dotenv(),
 	}
+}
+
+func (a *ambit) awsLogin() *resolver.Provider {
+	logins := a.keeper()
+	return aws.New(aws.Options{Cache: a.cacheDir, RunCommand: exec.Run, LoginToken: logins.Token, LoginKey: logins.Key, RenewSSO: a.renewSSOElsewhere})
 }
 
 // noted notes the files that providers read, those of failed opens too: a token
