@@ -231,7 +231,7 @@ func (x *examination) ssoCache(p *profile) (path, login string) {
 		return "", ""
 	}
 	sum := sha1.Sum([]byte(key))
-	return filepath.Join(x.Home, ".aws", "sso", "cache", hex.EncodeToString(sum[:])+".json"), "aws sso login " + profileOption(p.name)
+	return filepath.Join(x.Home, ".aws", "sso", "cache", hex.EncodeToString(sum[:])+".json"), ssoLogin(p.name)
 }
 
 // loginCache is the file with the token of "aws login".

@@ -157,14 +157,14 @@ var faults = []fault{
 	{setup: setup{name: "no time zone", env: envKeys("AWS_CREDENTIAL_EXPIRATION", "2030-01-01T00:00:00")}, check: "aws.token", evidence: "no instant with its time zone"},
 	{setup: setup{name: "stale for a long-term key", env: envKeys("AWS_CREDENTIAL_EXPIRATION", "2020-01-01T00:00:00Z")}, check: "aws.token", evidence: "long-term key", fix: "unset AWS_CREDENTIAL_EXPIRATION"},
 	{setup: setup{name: "expired", env: env("AWS_ACCESS_KEY_ID", temp, "AWS_SECRET_ACCESS_KEY", someSecret, "AWS_SESSION_TOKEN", token, "AWS_CREDENTIAL_EXPIRATION", "2020-01-01T00:00:00Z"), credentials: good}, check: "aws.token", evidence: "ASIA…7WML ended", fix: "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_CREDENTIAL_EXPIRATION"},
-	{setup: setup{name: "expired in a file", config: keysIn("default", idB), credentials: keysIn("default", temp) + "aws_session_token = " + token + "\nx_security_token_expires = 2020-01-01T00:00:00+00:00\n"}, check: "aws.token", evidence: "ended", fix: "sed -i '1,5d' ~/.aws/credentials && ambit login"},
+	{setup: setup{name: "expired in a file", config: keysIn("default", idB), credentials: keysIn("default", temp) + "aws_session_token = " + token + "\nx_security_token_expires = 2020-01-01T00:00:00+00:00\n"}, check: "aws.token", evidence: "ended", fix: "sed -i '1,5d' ~/.aws/credentials"},
 	{setup: setup{name: "token file absent", env: env("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere/token", "AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/dev"), credentials: good}, check: "aws.token", evidence: "names /nowhere/token, which does not exist", fix: "unset AWS_WEB_IDENTITY_TOKEN_FILE AWS_ROLE_ARN"},
 	{setup: setup{name: "token without role", env: env("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere/token"), credentials: good}, check: "aws.token", evidence: "AWS_ROLE_ARN is missing", fix: "unset AWS_WEB_IDENTITY_TOKEN_FILE"},
 	{setup: setup{name: "token ended", env: env("AWS_WEB_IDENTITY_TOKEN_FILE", "$HOME/token", "AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/dev"), credentials: good}, check: "aws.token", evidence: "sub system:serviceaccount:a:b, aud sts.amazonaws.com", prepare: func(t *testing.T, home string) { put(t, filepath.Join(home, "token"), jwt(1500000000), 0o600) }},
 	{setup: setup{name: "token empty", env: env("AWS_WEB_IDENTITY_TOKEN_FILE", "$HOME/token", "AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/dev"), credentials: good}, check: "aws.token", evidence: "which is empty", prepare: func(t *testing.T, home string) { put(t, filepath.Join(home, "token"), "\n", 0o600) }},
 	{setup: setup{name: "token with a newline", env: env("AWS_WEB_IDENTITY_TOKEN_FILE", "$HOME/token", "AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/dev")}, check: "aws.token", status: Warn, evidence: "has a newline around it", prepare: func(t *testing.T, home string) { put(t, filepath.Join(home, "token"), jwt(4000000000)+"\n", 0o600) }},
-	{setup: setup{name: "nobody logged in", env: env("AWS_PROFILE", "a"), config: ssoProfile}, check: "aws.token", evidence: "nobody is logged in", fix: "aws sso login --profile a", stays: true},
-	{setup: setup{name: "login ended", env: env("AWS_PROFILE", "a"), config: ssoProfile}, check: "aws.token", evidence: "ended", fix: "aws sso login --profile a", stays: true, prepare: ssoFile("", "s", `{"accessToken":"x","expiresAt":"2020-01-01T00:00:00Z"}`)},
+	{setup: setup{name: "nobody logged in", env: env("AWS_PROFILE", "a"), config: ssoProfile}, check: "aws.token", evidence: "nobody is logged in", fix: "ambit login --profile a", stays: true},
+	{setup: setup{name: "login ended", env: env("AWS_PROFILE", "a"), config: ssoProfile}, check: "aws.token", evidence: "ended", fix: "ambit login --profile a", stays: true, prepare: ssoFile("", "s", `{"accessToken":"x","expiresAt":"2020-01-01T00:00:00Z"}`)},
 	{setup: setup{name: "login damaged", env: env("AWS_PROFILE", "a"), config: ssoProfile}, check: "aws.files", evidence: "IAM Identity Center, is damaged", stays: true, prepare: ssoFile("", "s", `{"accessToken":"x","exp`)},
 	{setup: setup{name: "session misspelt", env: env("AWS_PROFILE", "a"), config: strings.Replace(ssoProfile, "[sso-session s]", "[sso-session other]", 1)}, check: "aws.token", evidence: `names "s", which is not there`, fix: "aws configure set sso_session other --profile a", stays: true},
 
@@ -181,7 +181,7 @@ var faults = []fault{
 	{setup: setup{name: "Latin-1", credentials: "# M\xfcller\n" + good}, check: "aws.files", evidence: "~/.aws/credentials:1 is not UTF-8"},
 	{setup: setup{name: "binary", config: keysIn("default", idA), credentials: "\x7fELF\x02\x01\x01\x00\x00\x00\xff\xfe\x00"}, check: "aws.files", evidence: "zero byte", fix: "mv ~/.aws/credentials ~/.aws/credentials.bad"},
 	{setup: setup{name: "CRLF", credentials: strings.ReplaceAll(good, "\n", "\r\n")}, check: "aws.files", status: Warn, evidence: "3 lines with the line end of Windows", fix: `sed -i 's/\r$//' ~/.aws/credentials`},
-	{setup: setup{name: "nested nonsense", config: "[default]\nregion = us-east-1\ns3 =\n  max\n", credentials: good}, check: "aws.files", evidence: "~/.aws/config:4", fix: "sed -i '4s/^/# /' ~/.aws/config"},
+	{setup: setup{name: "nested nonsense", config: "[default]\nregion = us-east-1\ns3 =\n  max\n", credentials: good}, check: "aws.files", evidence: "~/.aws/config:4", fix: "sed -i '3,4s/^/# /' ~/.aws/config"},
 	{setup: setup{name: "symlink loop"}, check: "aws.files", evidence: "loop of symbolic links", fix: "rm ~/.aws/credentials", stays: true, prepare: func(t *testing.T, home string) { link(t, "credentials", filepath.Join(home, ".aws", "credentials")) }},
 	{setup: setup{name: "dangling link", config: good}, check: "aws.files", status: Warn, evidence: "leads nowhere", fix: "rm ~/.aws/credentials", prepare: func(t *testing.T, home string) { link(t, "/nowhere", filepath.Join(home, ".aws", "credentials")) }},
 	{setup: setup{name: "directory", config: good}, check: "aws.files", status: Warn, evidence: "is a directory", prepare: func(t *testing.T, home string) {
@@ -261,6 +261,36 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// What ambit set it mends itself, and no unset would last.
+func TestOurs(t *testing.T) {
+	region := env("AWS_REGION", "us-east-1", "AWS_DEFAULT_REGION", "us-east-1")
+	for check, s := range map[string]setup{
+		"aws.family":   {env: merge(region, env("AWS_ACCESS_KEY_ID", temp, "AWS_SECRET_ACCESS_KEY", someSecret))},
+		"aws.keys":     {env: merge(region, env("AWS_ACCESS_KEY_ID", temp+"\r", "AWS_SECRET_ACCESS_KEY", someSecret, "AWS_SESSION_TOKEN", token))},
+		"aws.token":    {env: merge(region, env("AWS_ACCESS_KEY_ID", temp, "AWS_SECRET_ACCESS_KEY", someSecret, "AWS_SESSION_TOKEN", token, "AWS_CREDENTIAL_EXPIRATION", "2020-01-01T00:00:00Z"))},
+		"aws.order":    {env: merge(region, env("AWS_PROFILE", "nope")), credentials: good},
+		"aws.region":   {env: envKeys("AWS_REGION", "us-east-1a", "AWS_DEFAULT_REGION", "us-east-1a")},
+		"aws.endpoint": {env: merge(region, envKeys("AWS_ENDPOINT_URL", "nonsense"))},
+	} {
+		x := examinationOf(t, s)
+		x.Ours = func(name string) bool { return strings.HasPrefix(name, "AWS_") }
+		found := Settle(offlineFindings(x))
+		if found[0].Check != check || found[0].Fix != "ambit reload" {
+			t.Errorf("%s:%s", check, spelled(found))
+		}
+	}
+}
+
+// Keys that only looked wrong are no failure once AWS took them.
+func TestAccepted(t *testing.T) {
+	x := examinationOf(t, setup{env: env("AWS_ACCESS_KEY_ID", "A3TAQNZGKIQY56JQ7WMA", "AWS_SECRET_ACCESS_KEY", someSecret)})
+	for _, f := range checkKeys(context.Background(), x) {
+		if f.Status != Fail || f.ifAccepted == nil || f.ifAccepted.Status != Warn || f.ifAccepted.Fix != "" {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
 func merge(maps ...map[string]string) map[string]string {
 	out := map[string]string{}
 	for _, m := range maps {
@@ -274,7 +304,7 @@ func merge(maps ...map[string]string) map[string]string {
 // follow runs a fix in a shell and looks at what it then exports.
 func follow(t *testing.T, x *examination, fix, input string) *examination {
 	t.Helper()
-	if strings.Contains(fix, "aws sso login") {
+	if strings.Contains(fix, "ambit login") {
 		return x // only the AWS CLI v2 has it
 	}
 	bin := t.TempDir()
