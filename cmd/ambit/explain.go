@@ -170,6 +170,12 @@ func (a *ambit) examineFor(ctx context.Context, r doctor.Recognised, o explainOp
 			}
 		}
 	}
+	// What a look has shown as well, and how to mend it, is told once.
+	found = slices.DeleteFunc(found, func(f doctor.Finding) bool {
+		return slices.ContainsFunc(report.Findings, func(o doctor.Finding) bool {
+			return o.Check == f.Check && o.Fix == f.Fix && o.Status != doctor.OK
+		})
+	})
 	found = append(found, report.Findings...)
 	if len(aws) < len(r.Checks) && o.profile == "" {
 		found = append(found, a.setup(true)...)

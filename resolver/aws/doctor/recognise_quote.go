@@ -49,8 +49,10 @@ func quote(text string) string {
 	}
 	text = strings.Join(out, " ")
 	text = strings.TrimRight(strings.TrimLeft(text, ":,. )"), ":,. ")
-	if strings.Count(text, `"`) == 1 {
-		text = strings.Trim(text, `"`)
+	for _, mark := range []string{`"`, "'"} {
+		if strings.Count(text, mark) == 1 && (strings.HasPrefix(text, mark) || strings.HasSuffix(text, mark)) {
+			text = strings.Trim(text, mark) // the other one was cut off
+		}
 	}
 	if strings.Trim(text, "… ") == "" {
 		return ""

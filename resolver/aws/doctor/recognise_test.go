@@ -204,3 +204,56 @@ func TestQuoteKeepsSentences(t *testing.T) {
 		}
 	}
 }
+
+// Every check that a meaning names is one that somebody makes.
+func TestMeaningsNameChecks(t *testing.T) {
+	made := map[string]bool{"hook": true, "directory": true} // of ambit's own set-up
+	for _, c := range append(append([]check{}, offline...), online...) {
+		for _, name := range c.names {
+			made[name] = true
+		}
+	}
+	for _, code := range aws.KnownCodes() {
+		for _, message := range []string{"", "Signature expired: ", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRole", "explicit deny", "DurationSeconds", "webIdentityToken", "invalid MFA", "verification key"} {
+			m, ok := aws.MeaningOf(code, message)
+			if !ok && message == "" && code != "AuthFailure" {
+				t.Errorf("%s without a message means nothing", code)
+			}
+			for _, name := range m.Checks {
+				if !made[name] {
+					t.Errorf("%s: nobody makes the check %s", code, name)
+				}
+			}
+		}
+	}
+}
+
+func FuzzRecognise(f *testing.F) {
+	cases, err := filepath.Glob("testdata/explain/*.txt")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range cases {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		found, err := Recognise(bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range found {
+			if len(r.Message) > longest+5 || r.Kind == "" || r.Proves == "" || r.Code == "" || strings.ContainsAny(r.Message+r.Code+r.Profile+r.Service+r.Operation, "\x1b\x07\x00\r") {
+				t.Errorf("%+v", r)
+			}
+			for _, finding := range r.Findings(Patient{Environ: map[string]string{"HOME": "/nonexistent"}, Home: "/nonexistent"}) {
+				if finding.Evidence == "" || strings.ContainsAny(finding.Fix, "\n;&`") {
+					t.Errorf("%+v", finding)
+				}
+			}
+		}
+	})
+}
