@@ -291,6 +291,8 @@ func (s *section) get(key string) (entry, bool) {
 // nest reads the indented lines below a name without a value.
 func (r *reading) nest(s *section, key string, e entry) {
 	s.values[key] = entry{"", e.line}
+	var bad []span
+	good := false
 	for i, line := range strings.Split(e.value, "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" {
@@ -298,10 +300,17 @@ func (r *reading) nest(s *section, key string, e entry) {
 		}
 		name, value, ok := strings.Cut(line, "=")
 		if !ok {
-			r.refuse(noProperty, span{e.line + i, e.line + i, e.line + i})
-			return
+			bad = append(bad, span{e.line + i, e.line + i, e.line + i})
+			continue
 		}
+		good = true
 		s.values[key+"."+strings.TrimSpace(name)] = entry{strings.TrimSpace(value), e.line + i}
+	}
+	if len(bad) > 0 && !good {
+		bad[0].first = e.line // the AWS CLI stumbles over a name with nothing below it as well
+	}
+	for _, at := range bad {
+		r.refuse(noProperty, at)
 	}
 }
 
