@@ -72,6 +72,7 @@ type passage struct {
 	at       []int32
 	aboutAWS bool
 	framed   bool // as Terraform and OpenTofu do it
+	brief    bool // somebody gave no more than an error
 }
 
 var frames = strings.NewReplacer("│", "", "╷", "", "╵", "", "┃", "", "\u200b", "")
@@ -128,7 +129,7 @@ func newPassage(b []byte) *passage {
 		}
 		return c
 	}, clean)
-	p := &passage{clean: clean, framed: framed}
+	p := &passage{clean: clean, framed: framed, brief: len(clean) < 200}
 	squeezed := make([]byte, 0, len(clean))
 	p.at = make([]int32, 0, len(clean)+1)
 	for i := range len(clean) {
@@ -450,7 +451,7 @@ func bareCodes(p *passage) (found []sighting) {
 			how := wording
 			if commonWords[code] {
 				// In other programs' errors these are words, too.
-				if !p.aboutAWS || end == len(p.squeezed) || !strings.ContainsRune(":,(]}", rune(p.squeezed[end])) {
+				if !p.brief && (!p.aboutAWS || end == len(p.squeezed) || !strings.ContainsRune(":,(]}", rune(p.squeezed[end]))) {
 					continue
 				}
 				how = weak

@@ -122,6 +122,25 @@ func TestRecogniseLongTexts(t *testing.T) {
 	}
 }
 
+// A person may give no more than a code.
+func TestRecogniseBareCodes(t *testing.T) {
+	for _, code := range aws.KnownCodes() {
+		if len(code) < 5 || code == "Forbidden" {
+			continue // of a number nobody knows what it counts
+		}
+		for _, text := range []string{code, code + ": it did not work", "(" + code + ")", "Error: " + code} {
+			if found := recognised(t, text); len(found) != 1 || found[0].Code != code {
+				t.Errorf("%q: %+v", text, found)
+			}
+		}
+	}
+	for _, text := range []string{"", "it works", "403", "dial tcp: connection refused", "an expired token", "My" + "ExpiredToken", "ExpiredTokenX"} {
+		if found := recognised(t, text); len(found) != 0 {
+			t.Errorf("%q: %+v", text, found)
+		}
+	}
+}
+
 // No text keeps the reader busy for long.
 func TestRecogniseHostileTexts(t *testing.T) {
 	for name, piece := range map[string]string{
