@@ -67,6 +67,7 @@ var (
 		{[]string{"aws.order"}, checkOrder},
 		{[]string{"aws.family"}, checkFamily},
 		{[]string{"aws.keys"}, checkKeys},
+		{[]string{"aws.role"}, checkRole},
 		{[]string{"aws.token"}, checkToken},
 		{[]string{"aws.region"}, checkRegion},
 		{[]string{"aws.endpoint"}, checkEndpoint},
@@ -80,6 +81,7 @@ var (
 		{[]string{"aws.runtime", "aws.order"}, checkRuntime},
 		{[]string{"aws.network", "aws.runtime"}, checkMetadataProxy},
 		{[]string{"aws.runtime"}, checkTask},
+		{[]string{"aws.runtime"}, checkPod},
 	}
 )
 

@@ -120,7 +120,7 @@ func (x *examination) unknownKeys(ctx context.Context, s Source, k aws.Keys, r a
 	}
 	ask := slices.DeleteFunc([]string{"us-east-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1"}, func(region string) bool { return region == at.Region })
 	known := x.elsewhere(ctx, k, s.profile, ask...)
-	same := slices.DeleteFunc(slices.Clone(known), func(region string) bool { return partition(region) != partition(at.Region) })
+	same := slices.DeleteFunc(slices.Clone(known), func(region string) bool { return partitionOf(region) != partitionOf(at.Region) })
 	switch {
 	case len(same) > 0 && long:
 		return finding("aws.region", fmt.Sprintf("%s is taken in %s and refused in %s (%s): the account has to enable that region", keys, same[0], at.Region, r.Code),
@@ -129,16 +129,16 @@ func (x *examination) unknownKeys(ctx context.Context, s Source, k aws.Keys, r a
 		fix := "aws iam set-security-token-service-preferences --global-endpoint-token-version v2Token"
 		return finding("aws.region", fmt.Sprintf("%s is taken in %s and refused in %s (%s): the region is not enabled, or the token is one of the global endpoint, which such regions refuse", keys, same[0], at.Region, r.Code), fix, beforeRegion)
 	case len(known) > 0:
-		return finding("aws.region", fmt.Sprintf("%s belongs to the partition %s, and the region %s to %s (%s)", keys, partition(known[0]), at.Region, partition(at.Region), r.Code),
-			exportRegion(known[0]), beforeRegion)
-	}
-	if age, ok := x.ageOf(s); ok && age < time.Minute && long {
-		return finding("aws.keys", fmt.Sprintf("AWS does not know %s in any region (%s); it was entered %s ago, and a new key takes some seconds to be known everywhere", keys, r.Code, age.Round(time.Second)),
-			"sleep 15; aws sts get-caller-identity"+option(s.profile), beforeKeys)
+		return finding("aws.region", fmt.Sprintf("%s belongs to the partition %s, and the region %s to %s (%s)", keys, partitionOf(known[0]), at.Region, partitionOf(at.Region), r.Code),
+			x.regionFix(x.chosenRegion(), known[0]), beforeRegion)
 	}
 	if long {
-		return finding("aws.keys", fmt.Sprintf("no region knows %s (%s): it is mistyped, deleted or switched off, or its user is gone; an administrator%s sees by aws iam list-access-keys",
-			keys, r.Code, ofAccount(s.Account)), x.reenter(s), beforeKeys)
+		evidence := fmt.Sprintf("no region knows %s (%s): it is mistyped, deleted or switched off, or its user is gone; an administrator%s sees by aws iam list-access-keys",
+			keys, r.Code, ofAccount(s.Account))
+		if age, ok := x.ageOf(s); ok && age < time.Minute {
+			evidence += "; one that was made just now is known everywhere after some seconds"
+		}
+		return finding("aws.keys", evidence, x.reenter(s), beforeKeys)
 	}
 	return finding("aws.keys", fmt.Sprintf("no region knows %s and its session token (%s): they do not belong together, or whose they are is gone", keys, r.Code), x.renew(s), beforeKeys)
 }
@@ -164,10 +164,28 @@ func (x *examination) dropSection(s Source) string {
 	if p.has("sso_session") || p.has("sso_start_url") {
 		return fix + " && " + ssoLogin(s.profile)
 	}
+	for _, key := range []string{"aws_access_key_id", "role_arn", "credential_process", "login_session"} {
+		if v, ok := x.inConfig(s.profile, key); ok && v != "" {
+			return fix // what it shadowed serves then
+		}
+	}
 	if x.has("AMBIT_DIR") {
 		return fix + " && ambit login"
 	}
 	return fix + " && " + x.reenter(s)
+}
+
+// inConfig is a value that the config file, and not the credentials file, has for a
+// profile.
+func (x *examination) inConfig(name, key string) (string, bool) {
+	r := x.files(cli1).config.by(cli1)
+	for _, header := range r.names {
+		if named, _ := profileNamed(cli1, header); named == name {
+			e, ok := r.sections[header].values[key]
+			return e.value, ok
+		}
+	}
+	return "", false
 }
 
 // ageOf is how long ago the file that holds a source's keys was changed.

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"strings"
 	"sync"
 
 	"ambit/resolver/aws"
@@ -63,16 +62,6 @@ func (x *examination) investigate(ctx context.Context) *investigation {
 
 // shown is a set of keys as findings name it.
 func shown(k aws.Keys) string { return maskID(k.AccessKeyID) }
-
-// partition of a region, as ARNs name it.
-func partition(region string) string {
-	for prefix, name := range map[string]string{"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc", "us-iso-": "aws-iso", "us-isob-": "aws-iso-b"} {
-		if strings.HasPrefix(region, prefix) {
-			return name
-		}
-	}
-	return "aws"
-}
 
 // elsewhere asks about keys in other regions, beside each other, and returns those
 // that know them.

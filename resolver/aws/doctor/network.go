@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -43,12 +44,7 @@ func (x *examination) baseline() *resolver.Baseline {
 // address is where STS is asked: in the region in force, or in us-east-1 where
 // there is none or it is not one.
 func (x *examination) address() (aws.Address, bool) {
-	region := ""
-	for _, r := range []reader{cli2, cli1} {
-		if region == "" {
-			region = x.region(r).name
-		}
-	}
+	region := x.chosenRegion().name
 	profile, _ := x.profileInForce(goSDK)
 	at, err := aws.STSAddress(x.baseline(), profile, region)
 	if err != nil && region != "" {
@@ -148,6 +144,9 @@ func (x *examination) networkFindings(ctx context.Context) []Finding {
 	switch {
 	case p == nil:
 		return nil
+	case o.bundleErr != nil && p.url.Scheme == "https":
+		return []Finding{{Check: "aws.network", Status: Fail, Fix: x.dropBundle(),
+			Evidence: fmt.Sprintf("the CA bundle %q %v", clip(o.bundle), o.bundleErr)}}
 	case p.answered() && p.status >= 500:
 		return []Finding{{Check: "aws.network", Status: Fail, Causes: []string{"aws.endpoint"},
 			Evidence: fmt.Sprintf("%s is reached, and out of order: status %d; try again in a moment", host(p), p.status)}}
@@ -158,9 +157,6 @@ func (x *examination) networkFindings(ctx context.Context) []Finding {
 		return []Finding{{Check: "aws.network", Status: OK, Evidence: fmt.Sprintf("%s answers%s what is signed", host(p), through(p))}}
 	case o.timeless != nil && o.timeless.err == nil:
 		return nil // nothing but the time is wrong with the certificate: the clock's matter
-	case o.bundleErr != nil && p.err != nil:
-		return []Finding{{Check: "aws.network", Status: Fail, Fix: x.dropBundle(),
-			Evidence: fmt.Sprintf("the CA bundle %q %v", clip(o.bundle), o.bundleErr)}}
 	}
 	if f, ok := x.proxyInTheWay(o); ok {
 		return []Finding{f}
@@ -267,9 +263,9 @@ func (x *examination) endpointLeadsAstray(o *outlook, what string) []Finding {
 	f := Finding{Check: "aws.endpoint", Status: Fail, Fix: "unset " + strings.Join(set, " ")}
 	switch name, _ := x.profileInForce(cli2); {
 	case len(set) > 0:
-		f.Evidence = fmt.Sprintf("%s leads to %s, not to AWS: %s", strings.Join(set, " and "), clip(o.at.URL), what)
+		f.Evidence = fmt.Sprintf("%s leads to %s, not to AWS: %s", strings.Join(set, " and "), host(o.main), what)
 	default:
-		f.Evidence = fmt.Sprintf("endpoint_url of profile %q leads to %s, not to AWS: %s", clip(name), clip(o.at.URL), what)
+		f.Evidence = fmt.Sprintf("endpoint_url of profile %q leads to %s, not to AWS: %s", clip(name), host(o.main), what)
 		f.Fix = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true; export AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 	}
 	return []Finding{f}
@@ -281,12 +277,18 @@ func (x *examination) noSuchRegion(o *outlook) []Finding {
 	if x.failed("aws.region") {
 		return nil
 	}
-	return []Finding{{Check: "aws.region", Status: Fail, Fix: exportRegion("us-east-1"),
+	c := x.chosenRegion()
+	_, _, meant := regionFault(c.name, false)
+	return []Finding{{Check: "aws.region", Status: Fail, Fix: x.regionFix(c, cmp.Or(meant, "us-east-1")),
 		Evidence: fmt.Sprintf("there is no region %q: no name server knows %s", clip(o.at.Region), host(o.main))}}
 }
 
-func exportRegion(region string) string {
-	return fmt.Sprintf("export AWS_REGION=%s AWS_DEFAULT_REGION=%s", region, region)
+// chosenRegion is the region that most programs take.
+func (x *examination) chosenRegion() regionChoice {
+	if c := x.region(cli2); c.name != "" {
+		return c
+	}
+	return x.region(cli1)
 }
 
 // failed says whether an offline check has failed.

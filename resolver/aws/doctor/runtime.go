@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -85,6 +86,9 @@ func (x *examination) noInstance(m *metadata, at string, last bool) []Finding {
 	evidence, fix := x.emptyHanded()
 	order := orderFinding(Fail, fix, "%s; and this is no EC2 instance", evidence)
 	order.Causes = []string{"aws.files", "aws.family", "aws.runtime", "hook", "directory"}
+	if x.onKubernetes() || x.onECS() {
+		return []Finding{order} // what the pod or the task lacks is told by itself
+	}
 	waits := Finding{Check: "aws.runtime", Status: Warn, Fix: x.withoutMetadata(m),
 		Evidence: fmt.Sprintf("nothing answers for instance metadata at %s: programs wait %s and more for credentials that are not there", at, m.took.Round(100*time.Millisecond))}
 	switch {
@@ -132,6 +136,8 @@ func (x *examination) containerFindings(v *investigation) []Finding {
 	r := v.trial.Refusal
 	pod := strings.Contains(full, "169.254.170.23") || strings.Contains(full, "fd00:ec2::23") || x.env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") != "" && relative == ""
 	switch {
+	case r.Host == "" && pod && x.onKubernetes(): // its token cannot be read
+		return []Finding{runtimeFail(restartPod, "%s", said(v.trial.Err))}
 	case r.Host == "": // nobody was asked: the address is not allowed, or the token cannot be read
 		return []Finding{runtimeFail(away, "%s", said(v.trial.Err))}
 	case relative != "" && !x.onECS() && r.Code == "": // whatever answers there is no agent of ECS
@@ -162,7 +168,7 @@ func checkTask(ctx context.Context, x *examination) []Finding {
 	if !x.onECS() || x.has("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") || x.has("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
 		return nil
 	}
-	if s, _, ok := x.winner(cli1); ok && s.Kind != "instance" {
+	if x.servedElsewhere(ctx) {
 		return nil
 	}
 	task := "T"
@@ -180,6 +186,27 @@ func checkTask(ctx context.Context, x *examination) []Finding {
 	}
 	return []Finding{runtimeFail("aws ecs describe-task-definition --task-definition "+task+" --query taskDefinition.taskRoleArn",
 		"this is an ECS task without a task role: AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is not set; the execution role is not for its programs, taskRoleArn is")}
+}
+
+// servedElsewhere says whether another place has credentials: a file, a variable or
+// the instance that a container runs on.
+func (x *examination) servedElsewhere(ctx context.Context) bool {
+	s, _, ok := x.winner(cli1)
+	return ok && (s.Kind != "instance" || x.instance(ctx).keys.AccessKeyID != "")
+}
+
+// checkPod tells of a pod of EKS whose service account has no role.
+func checkPod(ctx context.Context, x *examination) []Finding {
+	if !x.onKubernetes() || !x.usesAWS() || x.has("AWS_WEB_IDENTITY_TOKEN_FILE") || x.has("AWS_CONTAINER_CREDENTIALS_FULL_URI") || x.servedElsewhere(ctx) {
+		return nil
+	}
+	_, c := x.tokenClaims(filepath.Join(x.Root, "var/run/secrets/kubernetes.io/serviceaccount/token"))
+	who, fix := "its service account", "kubectl annotate sa S eks.amazonaws.com/role-arn=ARN --overwrite"
+	if namespace, account, ok := c.serviceAccount(); ok {
+		who = fmt.Sprintf("its service account %s in %s", account, namespace)
+		fix = fmt.Sprintf("kubectl annotate sa %s -n %s eks.amazonaws.com/role-arn=ARN --overwrite", account, namespace)
+	}
+	return []Finding{runtimeFail(fix, "this is a pod, and %s has no role: neither AWS_WEB_IDENTITY_TOKEN_FILE nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set", who)}
 }
 
 // lambda tells of a function that does not use the keys of its own role.

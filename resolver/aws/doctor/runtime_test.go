@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"encoding/base64"
 	"net"
 	"net/http"
 	"strings"
@@ -157,6 +158,17 @@ func TestContainerCredentials(t *testing.T) {
 		w.Environ["AWS_EC2_METADATA_DISABLED"] = "true"
 		w.is(w.examine("aws.runtime"), "aws.runtime", Fail, "an ECS task without a task role", "aws ecs describe-task-definition --task-definition shop:7 --query")
 	})
+}
+
+func TestPodWithoutARole(t *testing.T) {
+	w := newWorld(t)
+	w.Environ["KUBERNETES_SERVICE_HOST"] = "10.0.0.1"
+	w.Environ["AWS_EC2_METADATA_DISABLED"] = "true"
+	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"system:serviceaccount:shop:api"}`))
+	write(t, w.Root, "var/run/secrets/kubernetes.io/serviceaccount/token", "e30."+claims+".c2ln")
+	w.is(w.examine("aws.runtime"), "aws.runtime", Fail, "its service account api in shop has no role", "kubectl annotate sa api -n shop eks.amazonaws.com/role-arn=ARN --overwrite")
+	w.withKeys(awstest.KeyID, awstest.SecretKey, "")
+	w.healthy(w.examine("aws.runtime"))
 }
 
 func TestLambda(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ambit/resolver"
@@ -39,6 +40,9 @@ func checkTrial(ctx context.Context, x *examination) []Finding {
 			return nil
 		}
 		return []Finding{{Check: "aws.keys", Status: Fail, Evidence: said(t.Err), Fix: x.reenter(v.source), Causes: beforeKeys}}
+	}
+	if t.Broken == (aws.Link{}) && !slices.ContainsFunc(x.found, func(f Finding) bool { return f.Status == Fail }) {
+		return []Finding{{Check: "aws.order", Status: Warn, Evidence: fmt.Sprintf("%s could not be tried: %s", v.source.Place, said(t.Err))}}
 	}
 	return nil // a container's or an instance's: the machine's matter; or a profile's, which was seen offline
 }
@@ -144,10 +148,8 @@ func (x *examination) brokenWebIdentity(v *investigation) []Finding {
 			Causes: []string{"aws.files", "aws.order", "aws.endpoint", "aws.region", "aws.clock", "aws.network"}}}
 	}
 	annotate := ""
-	if account, ok := strings.CutPrefix(claims.Sub, "system:serviceaccount:"); ok {
-		if namespace, service, ok := strings.Cut(account, ":"); ok && plainArgument.MatchString(namespace) && plainArgument.MatchString(service) {
-			annotate = fmt.Sprintf("kubectl annotate sa %s -n %s eks.amazonaws.com/role-arn=%s --overwrite", service, namespace, quoted(l.Role))
-		}
+	if namespace, account, ok := claims.serviceAccount(); ok {
+		annotate = fmt.Sprintf("kubectl annotate sa %s -n %s eks.amazonaws.com/role-arn=%s --overwrite", account, namespace, quoted(l.Role))
 	}
 	if r.Host == "" {
 		if x.failed("aws.token") {

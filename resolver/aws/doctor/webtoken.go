@@ -18,6 +18,16 @@ type claims struct {
 	Aud any     `json:"aud"`
 }
 
+// serviceAccount is whom a token of Kubernetes speaks for.
+func (c claims) serviceAccount() (namespace, account string, ok bool) {
+	rest, ok := strings.CutPrefix(c.Sub, "system:serviceaccount:")
+	if !ok {
+		return "", "", false
+	}
+	namespace, account, ok = strings.Cut(rest, ":")
+	return namespace, account, ok && plainArgument.MatchString(namespace) && plainArgument.MatchString(account)
+}
+
 // tokenClaims reads the claims in a token's file, and words them for a finding that
 // stands beside a trust policy. It shows nothing else of the token.
 func (x *examination) tokenClaims(path string) (about string, c claims) {
