@@ -133,7 +133,7 @@ func withTrial(settled, failed []doctor.Finding) []doctor.Finding {
 	out := slices.Clone(settled)
 	awaited := func(f doctor.Finding) bool { return slices.Contains(f.Causes, "directory") }
 	for n, f := range failed {
-		cause := f.Check
+		cause, fatal := f.Check, f.Status == doctor.Fail
 		known := slices.IndexFunc(settled, func(o doctor.Finding) bool {
 			return o.Status == doctor.Fail && !awaited(o) && (o.Check == f.Check || slices.Contains(f.Causes, o.Check))
 		})
@@ -142,7 +142,7 @@ func withTrial(settled, failed []doctor.Finding) []doctor.Finding {
 			f = effect(f, cause)
 		}
 		for i, o := range out {
-			if n == 0 && o.Status == doctor.Fail && awaited(o) {
+			if n == 0 && fatal && o.Status == doctor.Fail && awaited(o) {
 				out[i] = effect(o, cause)
 			}
 		}

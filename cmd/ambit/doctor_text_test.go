@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"ambit/hook"
 	"ambit/resolver/aws/doctor"
@@ -77,7 +78,7 @@ func TestReportFitsAndIsPrintable(t *testing.T) {
 			limit = 80
 		}
 		out := reported(r, columns)
-		if strings.ContainsAny(out, "\x1b\a\u202e\xff") {
+		if strings.ContainsAny(out, "\x1b\a\u202e") || !utf8.ValidString(out) {
 			t.Fatalf("raw: %q", out)
 		}
 		fixes := 0

@@ -60,6 +60,7 @@ type failure struct {
 	Summary string               `json:"summary"`
 	Hint    string               `json:"hint"`
 	Kind    resolver.FailureKind `json:"kind"`
+	Serves  bool                 `json:"serves"` // older credentials still do
 }
 
 func runTrial(ctx context.Context, a *ambit) error {
@@ -76,7 +77,8 @@ func runTrial(ctx context.Context, a *ambit) error {
 	if err != nil {
 		return said(1)
 	}
-	a.cacheDir = nil // what was opened before is no trial
+	// What was opened before is no trial, but for what a person logged in for.
+	a.cacheDir = a.cacheDir.ReadOnly()
 	ev, err := a.evaluate(ctx, d, base, resolver.AtPrompt, true)
 	if err != nil {
 		return err
@@ -84,8 +86,19 @@ func runTrial(ctx context.Context, a *ambit) error {
 	if d.program == nil {
 		return said(1)
 	}
-	return a.printJSON(trialOf(d.program.Label(), ev.diags))
+	t := trialOf(d.program.Label(), ev.diags)
+	if ev.result != nil {
+		for _, m := range ev.result.Notices {
+			if strings.Contains(m.Text, stillServe) {
+				t.Failures = append(t.Failures, failure{File: m.Place.File, Line: m.Place.Line, Column: m.Place.Column, Summary: m.Text, Serves: true})
+			}
+		}
+	}
+	return a.printJSON(t)
 }
+
+// stillServe stands in the notice of a login that failed while older keys live.
+const stillServe = "; the credentials at hand serve for "
 
 // trialOf leaves out what is wrong with the definition itself, for which nothing has
 // to be opened.
@@ -93,7 +106,7 @@ func trialOf(label string, diags []resolver.Diagnostic) trial {
 	t := trial{Label: label}
 	for _, d := range diags {
 		if d.Severity == resolver.Error && d.Kind != resolver.KindDefinition {
-			t.Failures = append(t.Failures, failure{d.Pos.File, d.Pos.Line, d.Pos.Column, d.Summary, d.Hint, d.Kind})
+			t.Failures = append(t.Failures, failure{File: d.Pos.File, Line: d.Pos.Line, Column: d.Pos.Column, Summary: d.Summary, Hint: d.Hint, Kind: d.Kind})
 		}
 	}
 	return t
@@ -136,8 +149,12 @@ func (a *ambit) trialFindings(t trial) []doctor.Finding {
 		if f.File != "" {
 			place = fmt.Sprintf("%s:%d:%d: ", bounded(a.short(f.File)), f.Line, f.Column)
 		}
+		status := doctor.Fail
+		if f.Serves {
+			status = doctor.Warn
+		}
 		out = append(out, doctor.Finding{
-			Check: checkOf(f.Summary, f.Kind), Status: doctor.Fail, Fix: fixOf(f.Hint, f.Kind), Causes: everywhere,
+			Check: checkOf(f.Summary, f.Kind), Status: status, Fix: fixOf(f.Hint, f.Kind), Causes: everywhere,
 			Evidence: fmt.Sprintf("%s%s (to load %s)", place, f.Summary, bounded(t.Label)),
 		})
 	}

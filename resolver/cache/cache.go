@@ -35,8 +35,21 @@ var ErrUnusable = errors.New("cache directory is not usable")
 
 // Dir is a cache directory. A nil *Dir is one that cannot be used.
 type Dir struct {
-	path string
-	uid  int
+	path     string
+	uid      int
+	readOnly bool
+}
+
+// ReadOnly is the same directory, of which this process changes nothing: what is
+// kept is read, every write is an error that the caller may ignore, and no lock is
+// held.
+func (d *Dir) ReadOnly() *Dir {
+	if d == nil {
+		return nil
+	}
+	out := *d
+	out.readOnly = true
+	return &out
 }
 
 // Open makes path and its rooms where they are missing and checks that the
@@ -85,7 +98,7 @@ func (d *Dir) Path() string {
 
 // room returns the path of a subdirectory, which it makes if it is missing.
 func (d *Dir) room(name string) (string, error) {
-	if d == nil {
+	if d == nil || d.readOnly {
 		return "", ErrUnusable
 	}
 	path := d.path + "/" + name

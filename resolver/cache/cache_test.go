@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -396,4 +397,38 @@ func reframe(b []byte) []byte {
 		return wire.Frame(entrySchema, b)
 	}
 	return wire.Frame(entrySchema, b[len(entrySchema)+1:len(b)-32])
+}
+
+// Through a directory that is only read all is there, and nothing can be changed.
+func TestReadOnly(t *testing.T) {
+	now := time.Now()
+	dir, err := Open(filepath.Join(t.TempDir(), "cache"), os.Geteuid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := strings.Repeat("a", 64)
+	if err := dir.PutOpened(key, &Opened{Payload: []byte("one"), Acquired: now.Unix()}); err != nil {
+		t.Fatal(err)
+	}
+	only := dir.ReadOnly()
+	if err := only.PutOpened(key, &Opened{Payload: []byte("two")}); !errors.Is(err, ErrUnusable) {
+		t.Errorf("written: %v", err)
+	}
+	if err := only.DropOpened(key); err != nil {
+		t.Error(err)
+	}
+	if unlock, held := only.TryLock(key); !held {
+		t.Error("a lock is in the way")
+	} else {
+		unlock()
+	}
+	if o := only.Opened(key, now); o == nil || string(o.Payload) != "one" {
+		t.Errorf("%+v", o)
+	}
+	if _, err := os.Stat(filepath.Join(dir.Path(), "locks")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the room of locks: %v", err)
+	}
+	if (*Dir)(nil).ReadOnly() != nil {
+		t.Error("none became one")
+	}
 }

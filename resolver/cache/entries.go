@@ -102,7 +102,7 @@ func (d *Dir) PutEntry(key string, e *Entry, now time.Time, lookup func(name str
 
 // DropEntry forgets all variants.
 func (d *Dir) DropEntry(key string) error {
-	if d == nil {
+	if d == nil || d.readOnly {
 		return nil
 	}
 	return ignoreMissing(os.Remove(filepath.Join(d.path, "entries", key)))

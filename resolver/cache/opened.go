@@ -68,7 +68,7 @@ func (d *Dir) OpenedKeys() []string {
 
 // DropOpened forgets what is kept under key.
 func (d *Dir) DropOpened(key string) error {
-	if d == nil {
+	if d == nil || d.readOnly {
 		return nil
 	}
 	return ignoreMissing(os.Remove(filepath.Join(d.path, "opens", key)))
