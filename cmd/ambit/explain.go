@@ -152,7 +152,7 @@ func (c *countingReader) Read(b []byte) (int, error) {
 
 // examineFor makes the checks that can tell the causes of an error apart.
 func (a *ambit) examineFor(ctx context.Context, r doctor.Recognised, o explainOptions) doctor.Report {
-	patient := a.patient(o.offline)
+	patient := a.patient(o.offline || r.Local)
 	if o.profile != "" {
 		patient.Environ = withProfile(patient.Environ, o.profile)
 	}

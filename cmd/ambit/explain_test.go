@@ -147,6 +147,30 @@ func TestExplainPrintsNothingRaw(t *testing.T) {
 	}
 }
 
+// Where AWS was not asked, it is not asked now.
+func TestExplainLooksOnlyWhereTheCauseCanBe(t *testing.T) {
+	s, err := awstest.Start(awstest.Options{Addr: "127.0.0.1:0", Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	env := []string{"AWS_ACCESS_KEY_ID=" + awstest.KeyID, "AWS_SECRET_ACCESS_KEY=" + awstest.SecretKey, "AWS_REGION=eu-central-1", "AWS_ENDPOINT_URL=" + s.URL}
+	for text, want := range map[string]bool{
+		"The config profile (dev) could not be found":                                  false,
+		"Partial credentials found in env, missing: AWS_SECRET_ACCESS_KEY":             false,
+		"You must specify a region.":                                                   false,
+		"botocore.exceptions.ConfigParseError: Unable to parse config file: /home/x":   false,
+		"An error occurred (ThrottlingException) when calling the X operation: slowly": false,
+		"An error occurred (InvalidClientTokenId) when calling the GetCallerIdentity operation: The security token included in the request is invalid.": true,
+	} {
+		before := s.Calls().Total
+		explained(t, text, env)
+		if asked := s.Calls().Total > before; asked != want {
+			t.Errorf("%q: AWS asked: %v", text, asked)
+		}
+	}
+}
+
 // The whole way: the AWS CLI is refused, and its error leads to the cause.
 func TestExplainWhatTheCLIPrinted(t *testing.T) {
 	cli, err := exec.LookPath("aws")

@@ -26,6 +26,7 @@ type Recognised struct {
 	Kind   aws.Kind `json:"kind"`
 	Proves string   `json:"proves"` // what the error alone shows: a clause
 	Checks []string `json:"checks"` // that tell its causes apart
+	Local  bool     `json:"-"`      // and need no network for it
 
 	Profile string `json:"profile,omitempty"` // that the text names; foreign, not yet printable
 
@@ -327,7 +328,7 @@ func finish(p *passage, at, end, since int, r Recognised, how strength) (sightin
 			known = aws.Meaning{Kind: aws.Either, Proves: "AWS refused it, by a code that ambit does not know", Checks: []string{"aws.keys", "aws.family", "aws.order", "aws.token"}}
 		}
 	}
-	r.Kind, r.Proves, r.Checks = known.Kind, known.Proves, known.Checks
+	r.Kind, r.Proves, r.Checks, r.Local = known.Kind, known.Proves, known.Checks, known.Local
 	if r.Checks == nil {
 		r.Checks = []string{}
 	}
