@@ -266,7 +266,7 @@ func (x *examination) noCredentials() (Finding, bool) {
 	if ok && (winner.Kind != "instance" || !x.Offline) {
 		return Finding{}, false
 	}
-	if s := x.stops(cli1); s.reason != "" {
+	if s := x.stops(cli1); s.reason != "" || !x.usesAWS() {
 		return Finding{}, false
 	}
 	evidence, fix := x.emptyHanded()
@@ -276,7 +276,7 @@ func (x *examination) noCredentials() (Finding, bool) {
 		evidence += ", unless this is an EC2 instance with a role"
 	}
 	f := orderFinding(status, fix, "%s", evidence)
-	f.Causes = []string{"aws.files", "aws.family", "hook", "directory"}
+	f.Causes = []string{"aws.files", "aws.family", "aws.runtime", "hook", "directory"}
 	return f, true
 }
 

@@ -91,10 +91,7 @@ func (x *examination) expiration() []Finding {
 		return []Finding{tokenFinding(Fail, x.unset(name), "%s passed %s ago, and %s is a long-term key, which does not end: the AWS CLI and boto3 refuse it", name, spell(ago), maskID(id))}
 	}
 	f := tokenFinding(Fail, x.unset(family...), "%s ended %s ago, says %s", maskID(id), spell(ago), name)
-	f.Causes = []string{"aws.clock"}
-	if x.ours("AWS_ACCESS_KEY_ID") {
-		f.Causes = append(f.Causes, "aws.network") // ambit could not renew it
-	}
+	f.Causes = []string{"aws.clock", "aws.network"} // without which nobody could renew it
 	kept := tokenFinding(Fail, x.unset(name), "%s passed %s ago, but AWS takes %s: the AWS CLI and boto3 refuse it", name, spell(ago), maskID(id))
 	f.ifAccepted = &kept
 	return []Finding{f}
@@ -156,9 +153,16 @@ func (x *examination) endedKeys(s Source) []Finding {
 	return []Finding{f}
 }
 
+// restartPod gives a pod what its service account has by now: the role's name, and a
+// token.
+const restartPod = `kubectl delete pod "$(hostname)"`
+
 // webToken looks at the file of an OIDC token.
 func (x *examination) webToken(r reader, s Source, trouble string) []Finding {
 	path, away, where := x.env("AWS_WEB_IDENTITY_TOKEN_FILE"), x.unset("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME"), "AWS_WEB_IDENTITY_TOKEN_FILE"
+	if x.onKubernetes() {
+		away = restartPod
+	}
 	if s.profile != "" {
 		p := x.profile(r, s.profile)
 		path, away, where = p.get("web_identity_token_file"), "", p.place("web_identity_token_file")
@@ -168,6 +172,10 @@ func (x *examination) webToken(r reader, s Source, trouble string) []Finding {
 		status = Warn
 	}
 	if trouble != "" {
+		_, c := x.tokenClaims(path)
+		if namespace, account, ok := c.serviceAccount(); ok && x.env("AWS_ROLE_ARN") == "" && s.profile == "" {
+			away = fmt.Sprintf("kubectl annotate sa %s -n %s eks.amazonaws.com/role-arn=ARN --overwrite", account, namespace)
+		}
 		return []Finding{tokenFinding(status, away, "%s names a token, but %s", where, trouble)}
 	}
 	if !filepath.IsAbs(path) {

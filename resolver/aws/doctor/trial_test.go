@@ -89,7 +89,7 @@ func TestRoles(t *testing.T) {
 		write(t, w.Home, ".aws/config", strings.Replace(hubAndDev, "source_profile = base\n", "source_profile = base\nmfa_serial = arn:aws:iam::123456789012:mfa/demo\n", 1))
 		w.well("wants an MFA code of arn:aws:iam::123456789012:mfa/demo")
 		w.knobs(func(k *awstest.Knobs) { k.InactiveKeys = []string{awstest.KeyID} })
-		w.is(w.examine("aws.role", "aws.keys"), "aws.keys", Fail, "in ~/.aws/credentials [base]", "get-caller-identity --profile base")
+		w.is(w.examine("aws.role", "aws.keys"), "aws.keys", Fail, "in ~/.aws/credentials [base]", "aws configure --profile base")
 	})
 	t.Run("mfa absent", func(t *testing.T) {
 		w := newWorld(t)
