@@ -137,6 +137,12 @@ var faults = []fault{
 	{setup: setup{name: "nothing", config: "[default]\nregion = us-east-1\n", credentials: keysIn("dev", idB)}, check: "aws.order", evidence: `profile "dev" would have some`, fix: "export AWS_PROFILE=dev"},
 	{setup: setup{name: "nothing at all"}, check: "aws.order", evidence: "no place holds credentials", fix: "aws configure --profile default", input: idB + "\n" + someSecret + "\nus-east-1\n\n"},
 
+	// Roles.
+	{setup: setup{name: "role in quotes", env: env("AWS_PROFILE", "a"), config: "[profile a]\nregion = us-east-1\nrole_arn = \"arn:aws:iam::123456789012:role/dev\"\nsource_profile = default\n", credentials: good}, check: "aws.role", evidence: "~/.aws/config:3 role_arn stands in quotes"},
+	{setup: setup{name: "session as role", env: env("AWS_PROFILE", "a"), config: "[profile a]\nregion = us-east-1\nrole_arn = arn:aws:sts::123456789012:assumed-role/dev/me\nsource_profile = default\n", credentials: good}, check: "aws.role", evidence: "the ARN of a session", fix: "aws configure set role_arn arn:aws:iam::123456789012:role/dev --profile a"},
+	{setup: setup{name: "no ARN of a role", env: env("AWS_PROFILE", "a"), config: "[profile a]\nregion = us-east-1\nrole_arn = dev\nsource_profile = default\n", credentials: good}, check: "aws.role", evidence: `is "dev"`, stays: true},
+	{setup: setup{name: "role with a carriage return", env: env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/dev\r", "AWS_WEB_IDENTITY_TOKEN_FILE", "$HOME/token"), credentials: good}, check: "aws.role", evidence: "AWS_ROLE_ARN ends with a carriage return", prepare: func(t *testing.T, home string) { put(t, filepath.Join(home, "token"), jwt(4000000000), 0o600) }},
+
 	// Region.
 	{setup: setup{name: "zone", env: envKeys("AWS_REGION", "us-east-1a", "AWS_DEFAULT_REGION", "us-east-1a")}, check: "aws.region", evidence: "availability zone", fix: "export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1"},
 	{setup: setup{name: "region misspelt", env: envKeys("AWS_REGION", "eu-centrl-1", "AWS_DEFAULT_REGION", "eu-centrl-1")}, check: "aws.region", evidence: "probably eu-central-1", fix: "export AWS_REGION=eu-central-1 AWS_DEFAULT_REGION=eu-central-1"},
