@@ -166,7 +166,11 @@ func (x *examination) networkFindings(ctx context.Context) []Finding {
 	}
 	what, fix := x.obstacle(o)
 	f := Finding{Check: "aws.network", Status: Fail, Evidence: what, Fix: fix, Causes: []string{"aws.endpoint", "aws.region"}}
-	if o.at.Override {
+	// An endpoint with a certificate of an authority of its own is meant that way.
+	var unknown x509.UnknownAuthorityError
+	if o.at.Override && errors.As(p.err, &unknown) {
+		f.Causes = nil
+	} else if o.at.Override {
 		return append(x.endpointLeadsAstray(o, what), f)
 	}
 	var dns *net.DNSError

@@ -218,7 +218,8 @@ func TestCertificates(t *testing.T) {
 		w := newWorld(t)
 		ca, leaf := authority(t, now.Add(-time.Hour), now.Add(time.Hour))
 		w.overTLS(leaf)
-		found := w.examine("aws.network")
+		found := w.examine("aws.network", "aws.endpoint")
+		w.is(found, "aws.network", Fail, "something opens TLS on the way", "export AWS_CA_BUNDLE=FILE")
 		if !strings.Contains(list(found), `signed by "Example Corp Web Filter", which is not known here`) {
 			t.Error(list(found))
 		}

@@ -111,7 +111,7 @@ func (x *examination) brokenRole(ctx context.Context, v *investigation) []Findin
 				}
 			}
 		}
-		return fail(look, "role %s is not given%s (%s): it was deleted, or its trust policy does not admit that identity, or that identity may not sts:AssumeRole", clip(l.Role), who, r.Code)
+		return fail(look, "role %s is not given%s (%s): it was deleted, or its trust policy does not admit that identity%s, or that identity may not sts:AssumeRole", clip(l.Role), who, r.Code, x.conditions(l))
 	case "ValidationError":
 		if strings.Contains(lower, "durationseconds") {
 			asked := fmt.Sprintf("duration_seconds %d of %s is more than role %q gives", l.Seconds, profileWord(l.Profile), clip(name))
@@ -119,6 +119,9 @@ func (x *examination) brokenRole(ctx context.Context, v *investigation) []Findin
 				asked += ": one that is assumed with another role's keys lasts at most 3600"
 			}
 			return fail("aws configure set duration_seconds 3600"+option(l.Profile), "%s (%s)", asked, r.Code)
+		}
+		if x.failed("aws.role") {
+			return nil // the name was looked at
 		}
 		return fail("aws configure set role_arn arn:aws:iam::ACCOUNT:role/NAME"+option(l.Profile), "role_arn of %s is none that AWS could know (%s)", profileWord(l.Profile), r.Code)
 	}
@@ -128,6 +131,25 @@ func (x *examination) brokenRole(ctx context.Context, v *investigation) []Findin
 		s = v.source
 	}
 	return x.refused(ctx, s, t.Base, r, t.Err)
+}
+
+// conditions are what a trust policy may want beside an identity, and the profile of
+// a role does not give.
+func (x *examination) conditions(l aws.Link) string {
+	p := x.profile(cli1, l.Profile)
+	if l.Profile == "" || p == nil {
+		return ""
+	}
+	var lacking []string
+	for _, c := range []struct{ key, what string }{{"mfa_serial", "an MFA code (mfa_serial)"}, {"external_id", "an external_id"}} {
+		if !p.has(c.key) {
+			lacking = append(lacking, c.what)
+		}
+	}
+	if len(lacking) == 0 {
+		return ""
+	}
+	return " without " + strings.Join(lacking, " or ")
 }
 
 func profileWord(name string) string {
