@@ -28,6 +28,10 @@ func (p *setup) directory() {
 		p.well(check, "no %s governs %s", hook.FileName, p.tilde(p.dir))
 		return
 	}
+	if p.sudo() {
+		p.well(check, "for root by sudo nothing is loaded")
+		return
+	}
 	t := directory(found.Dir)
 	t.file = found.File
 	record := p.trust.Record(found.Dir)

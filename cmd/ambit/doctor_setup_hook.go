@@ -29,14 +29,14 @@ func (p *setup) hook() {
 		p.oddities(shell, f)
 	}
 	p.hijacked()
-	governed := p.dir != "" && p.find(p.dir).File != ""
+	governed := p.dir != "" && p.find(p.dir).File != "" && !p.sudo()
 	at := p.installs(files, shell)
 	switch {
 	case governed && !p.hooked() && len(at) == 0:
 		p.add(check, doctor.Fail, p.installing(shell), "%s does not load %s: no start-up file of %s installs ambit's hook",
 			shell, p.tilde(p.find(p.dir).File), shell)
 	case governed && !p.hooked():
-		p.add(check, doctor.Warn, p.evaluating(shell), "this shell does not have ambit's hook, though %s installs it; the shell may be older, or run a script", at[0])
+		p.add(check, doctor.Warn, p.evaluating(shell), "ambit's hook has not run here, though %s installs it: the shell is older, runs a script, or has shown no prompt here yet", at[0])
 	case len(at) > 0:
 		p.well(check, "%s installs it", at[0])
 	case p.hooked():
@@ -49,19 +49,17 @@ func (p *setup) hook() {
 	}
 }
 
-// hooked says whether a hook has looked at the file that governs this directory, or
-// `ambit run` has loaded it.
+// hooked says whether a hook runs in this shell, as far as that shows, or `ambit run`
+// has loaded this directory.
 func (p *setup) hooked() bool {
-	dir := p.find(p.dir).Dir
-	if p.environ[hook.DirVar] == dir {
-		return true
-	}
-	state := p.environ[hook.StateVar]
-	if hook.IsUnsealed(state) {
-		return true // the hook ran, and could keep no session: see permissions
-	}
-	s := p.session().session
-	return s != nil && s.Dir == dir
+	return p.environ[hook.StateVar] != "" || p.environ[hook.DirVar] == p.find(p.dir).Dir
+}
+
+// sudo says whether this is root in another user's directory, where the hook does
+// nothing.
+func (p *setup) sudo() bool {
+	conf, _ := p.config() // a broken one accepts nothing
+	return p.uid == 0 && p.environ["SUDO_UID"] != "" && !within(conf.settings.Safe, p.find(p.dir).Dir)
 }
 
 // program checks the small program that a prompt runs.

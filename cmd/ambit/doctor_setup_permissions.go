@@ -16,7 +16,7 @@ import (
 func (p *setup) permissions() {
 	const check = "permissions"
 	if p.places.State == "" {
-		p.add(check, doctor.Fail, `export HOME=~"$(id -un)"`, "there is no home directory, so nothing can be kept or allowed")
+		p.add(check, doctor.Fail, `eval "export HOME=~$(id -un)"`, "there is no home directory, so nothing can be kept or allowed")
 		return
 	}
 	// Without these no directory is loaded.
