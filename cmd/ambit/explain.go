@@ -185,6 +185,12 @@ func (a *ambit) examineFor(ctx context.Context, r doctor.Recognised, o explainOp
 	found = slices.DeleteFunc(found, func(f doctor.Finding) bool {
 		return !slices.Contains(r.Checks, f.Check) && (f.Status == doctor.OK || !strings.HasPrefix(f.Check, "aws."))
 	})
+	for i, f := range found {
+		// Not every program needs a region, and this one has just said that it does.
+		if r.Code == "NoRegionError" && f.Check == "aws.region" && f.Status == doctor.Warn {
+			found[i].Status = doctor.Fail
+		}
+	}
 	shell := a.shellInUse()
 	for i := range found {
 		found[i].Fix = inShell(shell, found[i].Fix)
@@ -235,7 +241,10 @@ func (a *ambit) printExplanation(found []doctor.Recognised, report doctor.Report
 		fmt.Fprintln(a.out)
 		a.printReport(report)
 	}
-	if !doctor.Failed(report.Findings) && len(r.Checks) > 0 {
+	ill := slices.ContainsFunc(report.Findings, func(f doctor.Finding) bool {
+		return f.Status != doctor.OK && slices.Contains(r.Checks, f.Check)
+	})
+	if !ill && len(r.Checks) > 0 {
 		fmt.Fprintln(a.out)
 		for _, line := range wrapped("nothing here explains it: it may be over, or it was of another shell, machine or profile", s.columns) {
 			fmt.Fprintln(a.out, line)

@@ -69,6 +69,8 @@ func TestExplainSaysWhatItIs(t *testing.T) {
 		{"a profile that there is not", "The config profile (dev) could not be found", []string{"--offline"}, nil, 1, []string{`the profile "dev"`, "fix: aws configure list-profiles"}},
 		{"a bucket elsewhere", "An error occurred (AuthorizationHeaderMalformed) when calling the ListObjectsV2 operation: The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'eu-west-1'", []string{"--offline"}, nil, 1,
 			[]string{"fix: export AWS_REGION=eu-west-1 AWS_DEFAULT_REGION=eu-west-1\n"}},
+		{"no region", "You must specify a region.", nil, nil, 1, []string{"fail  aws.region", "fix: export AWS_REGION="}},
+		{"what is over", expiredText, []string{"--offline"}, nil, 0, []string{"nothing here explains it"}},
 		{"a clock", "SignatureDoesNotMatch: Signature expired: 20261122T061231Z is now earlier than 20261122T062731Z (20261122T064231Z - 15 min.)", []string{"--offline"}, nil, 0,
 			[]string{"clock: ", "30m0s", "behind that of AWS"}},
 		{"a registry", "push to 123456789012.dkr.ecr.eu-west-1.amazonaws.com/app\ndenied: Your authorization token has expired. Reauthenticate and try again.", []string{"--offline"}, nil, 1,
