@@ -3,11 +3,11 @@ package main
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"ambit/hook"
+	"ambit/resolver"
 	"ambit/resolver/cache"
 	"ambit/shells"
 )
@@ -17,13 +17,20 @@ func statusCommand(a *ambit) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "show what is loaded here, and why",
-		Long: `Show which file governs this directory, how it stands and what this shell has
-loaded of it: variables by name (+ new, ~ changed, - unset), credentials with the
-time they have left, and the last failure. Nothing is resolved for it, and no file
-is parsed.
+		Long: `Show which file governs this directory, whether it is allowed, and what this shell
+has loaded of it: variables by name (+ new, ~ changed, - unset, and which of them are
+yours since), credentials with their account, role and the time they have left, how
+old what is kept is and how long it serves, and the last failure. Nothing is resolved
+for it, and no file is parsed. "ambit why NAME" tells more of one variable.
 
 The states are none (no file), blocked (not allowed), denied, loaded, failed, and
-outdated (this shell has something else than it would have at its next prompt).`,
+outdated (this shell has something else than it would have at its next prompt).
+
+In JSON, "version" is 1, within which a key keeps its meaning: directory, file,
+allowed {at, by: you or settings}, state, environment, variables [{name, change: + ~
+or -, ours}], credentials [{account, role, arn, source, expiresAt, refreshAt, failing}], cache
+{createdAt, refreshAt, expiresAt}, error {line, at, retryAt}. Instants are seconds
+since the Unix epoch; absent parts are left out.`,
 		Example: `  ambit status
   ambit status --format json`,
 		Args:              atMost(0),
@@ -46,6 +53,7 @@ type status struct {
 	Version     int                `json:"version"`
 	Directory   string             `json:"directory,omitempty"`
 	File        string             `json:"file,omitempty"`
+	Allowed     *statusAllowed     `json:"allowed,omitempty"`
 	State       string             `json:"state"`
 	Environment string             `json:"environment,omitempty"`
 	Variables   []change           `json:"variables,omitempty"`
@@ -54,22 +62,34 @@ type status struct {
 	Error       *statusError       `json:"error,omitempty"`
 }
 
+type statusAllowed struct {
+	At int64  `json:"at"`
+	By string `json:"by"` // "you", or "settings" that trust the directory
+}
+
 // Instants are seconds since the Unix epoch; absent means never.
 type statusCredential struct {
 	Account   string `json:"account,omitempty"`
+	Role      string `json:"role,omitempty"`
 	ARN       string `json:"arn,omitempty"`
+	Source    string `json:"source,omitempty"`
 	ExpiresAt int64  `json:"expiresAt,omitempty"`
 	RefreshAt int64  `json:"refreshAt,omitempty"`
+	Failing   string `json:"failing,omitempty"` // why the last renewal failed
 }
 
 type statusCache struct {
+	CreatedAt int64 `json:"createdAt"`
 	RefreshAt int64 `json:"refreshAt,omitempty"`
 	ExpiresAt int64 `json:"expiresAt,omitempty"`
 }
 
 type statusError struct {
 	Line    string `json:"line"`
+	At      int64  `json:"at,omitempty"` // of the attempt
 	RetryAt int64  `json:"retryAt,omitempty"`
+
+	login bool // a person has to log in
 }
 
 func runStatus(a *ambit, format string) error {
@@ -93,12 +113,12 @@ func (a *ambit) status() status {
 	}
 	conf, _ := a.config()
 	if len(conf.settings.Failure) > 0 {
-		st.Error = a.statusError(conf.settings.Failure, 0)
+		st.Error = a.statusError(&cache.Failure{Messages: conf.settings.Failure})
 	}
 	found := a.find(a.dir)
 	for _, f := range found.Foreign {
 		if st.Error == nil {
-			st.Error = a.statusError(f.Messages(a.short(f.File)), 0)
+			st.Error = a.statusError(&cache.Failure{Messages: f.Messages(a.short(f.File))})
 		}
 	}
 	if found.File == "" {
@@ -109,11 +129,15 @@ func (a *ambit) status() status {
 	}
 	st.File = found.File
 	record := a.trust.Record(found.Dir)
-	verdict, _ := record.Check()
+	verdict, _ := a.verdict(record)
 	switch verdict {
 	case hook.Denied:
 		st.State = "denied"
 	case hook.Allowed:
+		st.Allowed = &statusAllowed{At: record.At, By: "you"}
+		if record.Auto {
+			st.Allowed.By = "settings"
+		}
 		a.standing(&st, sh, record)
 	default:
 		st.State = "blocked"
@@ -140,11 +164,11 @@ func (a *ambit) standing(st *status, sh shellSession, record *hook.Record) {
 		return
 	}
 	now := a.now().Unix()
-	if e.HasResult() && (e.RefreshAt != 0 || e.ExpiresAt != 0) {
-		st.Cache = &statusCache{e.RefreshAt, e.ExpiresAt}
+	if e.HasResult() {
+		st.Cache = &statusCache{e.Created, e.RefreshAt, e.ExpiresAt}
 	}
 	if e.Failure != nil {
-		st.Error = a.statusError(e.Failure.Messages, e.Failure.RetryAt)
+		st.Error = a.statusError(e.Failure)
 	}
 	switch {
 	case e.Failure != nil && !e.Alive(now):
@@ -154,7 +178,7 @@ func (a *ambit) standing(st *status, sh shellSession, record *hook.Record) {
 	}
 	if here && sh.session.State == hook.Loaded {
 		for _, c := range e.Credentials {
-			st.Credentials = append(st.Credentials, statusCredential{c.Account, c.ARN, c.ExpiresAt, c.RefreshAt})
+			st.Credentials = append(st.Credentials, statusCredential{c.Account, roleOf(c.ARN), c.ARN, c.Source, c.ExpiresAt, c.RefreshAt, shells.Printable(c.Failing)})
 		}
 	}
 }
@@ -185,8 +209,28 @@ func (a *ambit) asLoaded(sh shellSession, e *cache.Entry, now int64) bool {
 	return true
 }
 
-func (a *ambit) statusError(lines []cache.Message, retryAt int64) *statusError {
-	for _, m := range lines {
+// roleOf is the name of the role in an ARN, with its path, or "".
+func roleOf(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 {
+		return ""
+	}
+	if role, ok := strings.CutPrefix(parts[5], "role/"); ok {
+		return role
+	}
+	if session, ok := strings.CutPrefix(parts[5], "assumed-role/"); ok {
+		role, _, _ := strings.Cut(session, "/")
+		return role
+	}
+	return ""
+}
+
+func (a *ambit) statusError(f *cache.Failure) *statusError {
+	out := &statusError{RetryAt: f.RetryAt, login: f.Kind == string(resolver.KindLogin)}
+	if f.RetryAt != 0 && f.Wait != 0 {
+		out.At = f.RetryAt - f.Wait
+	}
+	for _, m := range f.Messages {
 		if m.Level == "hint" {
 			continue
 		}
@@ -197,72 +241,12 @@ func (a *ambit) statusError(lines []cache.Message, retryAt int64) *statusError {
 				line = fmt.Sprintf("%s:%d:%d: %s", a.short(m.Place.File), m.Place.Line, m.Place.Column, m.Text)
 			}
 		}
-		return &statusError{shells.Printable(line), retryAt}
+		out.Line = shells.Printable(line)
+		return out
 	}
-	if retryAt == 0 {
+	if f.RetryAt == 0 {
 		return nil
 	}
-	return &statusError{"the last attempt failed", retryAt}
-}
-
-func (a *ambit) printStatus(s status) {
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(a.out, "%-12s %s\n", name, printableWhole(fmt.Sprintf(format, args...)))
-	}
-	left := func(at int64) string {
-		d := time.Unix(at, 0).Sub(a.now())
-		if d <= 0 {
-			return "over"
-		}
-		return "in " + hook.Life(d)
-	}
-	if s.Directory != "" {
-		row("directory", "%s", a.places.Short(s.Directory, ""))
-	}
-	if s.File != "" {
-		row("file", "%s", a.short(s.File))
-	}
-	row("state", "%s", s.State)
-	if s.Environment != "" {
-		row("environment", "%s", s.Environment)
-	}
-	for i, v := range s.Variables {
-		name := ""
-		if i == 0 {
-			name = "variables"
-		}
-		yours := ""
-		if !v.Ours {
-			yours = " (changed since: yours)"
-		}
-		row(name, "%s %s%s", v.Change, v.Name, yours)
-	}
-	for _, c := range s.Credentials {
-		parts := []string{}
-		for _, part := range []string{c.ARN, c.Account} {
-			if part != "" && len(parts) == 0 {
-				parts = append(parts, part)
-			}
-		}
-		if c.ExpiresAt != 0 {
-			parts = append(parts, "end "+left(c.ExpiresAt))
-		}
-		if c.RefreshAt != 0 {
-			parts = append(parts, "are renewed "+left(c.RefreshAt))
-		}
-		row("credentials", "%s", strings.Join(parts, ", "))
-	}
-	if s.Error != nil {
-		again := ""
-		if s.Error.RetryAt != 0 {
-			again = ", again " + left(s.Error.RetryAt)
-		}
-		row("error", "%s%s", s.Error.Line, again)
-	}
-	switch s.State {
-	case "blocked":
-		row("hint", `run "ambit allow" to see what it would load`)
-	case "outdated":
-		row("hint", "the next prompt of a shell with ambit's hook brings it up to date")
-	}
+	out.Line = "the last attempt failed"
+	return out
 }

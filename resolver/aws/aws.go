@@ -212,7 +212,7 @@ func (o *opening) run(ctx context.Context) (resolver.Opened, error) {
 	if k.token.Len() > 0 {
 		value["sessionToken"] = secret(k.token.Reveal())
 	}
-	credential := &cache.Credential{Account: k.account(), ARN: k.arn, Source: s.source}
+	credential := &cache.Credential{Account: k.account(), ARN: k.arn, Source: s.source, Failing: k.failing}
 	opened := resolver.Opened{
 		Value:   resolver.Value{Kind: resolver.Object, Object: value},
 		Files:   o.files,

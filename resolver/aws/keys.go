@@ -30,6 +30,7 @@ type keys struct {
 type kept struct {
 	keys
 	refreshAt, expiresAt int64
+	failing              string // why they could not be renewed
 }
 
 // provide lets the SDK sign with the keys.

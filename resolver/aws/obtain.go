@@ -82,7 +82,10 @@ func (o *opening) look(s *step, now time.Time) found {
 	}
 	f.last = k
 	if raw.ExpiresAt > now.Unix() {
-		f.alive = &kept{*k, raw.RefreshAt, raw.ExpiresAt}
+		f.alive = &kept{keys: *k, refreshAt: raw.RefreshAt, expiresAt: raw.ExpiresAt}
+		if f.failure != nil {
+			f.alive.failing = resolver.RememberedError(f.failure).Summary
+		}
 	}
 	return f
 }
@@ -199,7 +202,7 @@ func (o *opening) keep(s *step, k keys, skew time.Duration, before found) (kept,
 			Hint:    "check this machine's clock: timedatectl"}
 	}
 	refreshAt, expiresAt := resolver.Window(now, expiry)
-	got := kept{k, refreshAt.Unix(), expiresAt.Unix()}
+	got := kept{keys: k, refreshAt: refreshAt.Unix(), expiresAt: expiresAt.Unix()}
 	if old := before.alive; old != nil && !k.expiration.After(old.expiration) {
 		// A source that hands out the same keys until late: ask again later.
 		got.refreshAt = now.Add(max(30*time.Second, time.Unix(got.expiresAt, 0).Sub(now)/2)).Unix()
@@ -236,6 +239,9 @@ func (o *opening) failed(s *step, before found, err error) (kept, error) {
 	}
 	if alive == nil || o.asks(s, err) {
 		return kept{}, err
+	}
+	if failure != nil {
+		alive.failing = resolver.RememberedError(failure).Summary
 	}
 	if o.call.Patience == resolver.Person || o.call.Fresh {
 		o.notices = append(o.notices, fmt.Sprintf("%v; the credentials at hand serve for %s more",

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	variantsSchema = "ambit entries 1"
+	variantsSchema = "ambit entries 2"
 	maxVariants    = 4
 	maxKeysPerDir  = 4
 )

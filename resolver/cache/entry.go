@@ -8,7 +8,7 @@ import (
 	"ambit/resolver/secret"
 )
 
-const entrySchema = "ambit entry 1"
+const entrySchema = "ambit entry 2"
 
 // Entry is what a directory's file means until something that it was made from
 // changes. All instants are seconds since the Unix epoch on this machine's
@@ -95,6 +95,7 @@ type Credential struct {
 	Source    string // such as `oidc`, `assumeRole from profile "base"`
 	RefreshAt int64
 	ExpiresAt int64
+	Failing   string // why the last renewal failed, while older ones serve; "" if it did not
 }
 
 // Failure is an attempt that brought nothing, and when to make the next one.
@@ -271,12 +272,13 @@ func encodeCredential(w *wire.Encoder, c Credential) {
 	w.String(c.Source)
 	w.Int(c.RefreshAt)
 	w.Int(c.ExpiresAt)
+	w.String(c.Failing)
 }
 
 func decodeCredential(d *wire.Decoder) Credential {
 	return Credential{
 		Account: d.String(), ARN: d.String(), Source: d.String(),
-		RefreshAt: d.Int(), ExpiresAt: d.Int(),
+		RefreshAt: d.Int(), ExpiresAt: d.Int(), Failing: d.String(),
 	}
 }
 
