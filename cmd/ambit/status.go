@@ -29,7 +29,7 @@ outdated (this shell has something else than it would have at its next prompt).
 In JSON, "version" is 1, within which a key keeps its meaning: directory, file,
 allowed {at, by: you or settings}, state, environment, variables [{name, change: + ~
 or -, ours}], credentials [{account, role, arn, source, expiresAt, refreshAt, failing}], cache
-{createdAt, refreshAt, expiresAt}, error {line, at, retryAt}. Instants are seconds
+{createdAt, refreshAt, expiresAt}, error {line, hint, at, retryAt}. Instants are seconds
 since the Unix epoch; absent parts are left out.`,
 		Example: `  ambit status
   ambit status --format json`,
@@ -60,6 +60,9 @@ type status struct {
 	Credentials []statusCredential `json:"credentials,omitempty"`
 	Cache       *statusCache       `json:"cache,omitempty"`
 	Error       *statusError       `json:"error,omitempty"`
+
+	changed bool   // since it was allowed
+	from    string // the directory of what is loaded, if it is another
 }
 
 type statusAllowed struct {
@@ -86,6 +89,7 @@ type statusCache struct {
 
 type statusError struct {
 	Line    string `json:"line"`
+	Hint    string `json:"hint,omitempty"`
 	At      int64  `json:"at,omitempty"` // of the attempt
 	RetryAt int64  `json:"retryAt,omitempty"`
 
@@ -116,6 +120,9 @@ func (a *ambit) status() status {
 		st.Error = a.statusError(&cache.Failure{Messages: conf.settings.Failure})
 	}
 	found := a.find(a.dir)
+	if loaded && (found.File == "" || found.Dir != sh.session.Dir) {
+		st.from = sh.session.Dir
+	}
 	for _, f := range found.Foreign {
 		if st.Error == nil {
 			st.Error = a.statusError(&cache.Failure{Messages: f.Messages(a.short(f.File))})
@@ -140,7 +147,7 @@ func (a *ambit) status() status {
 		}
 		a.standing(&st, sh, record)
 	default:
-		st.State = "blocked"
+		st.State, st.changed = "blocked", verdict == hook.Changed
 	}
 	return st
 }
@@ -230,9 +237,12 @@ func (a *ambit) statusError(f *cache.Failure) *statusError {
 	if f.RetryAt != 0 && f.Wait != 0 {
 		out.At = f.RetryAt - f.Wait
 	}
-	for _, m := range f.Messages {
+	for i, m := range f.Messages {
 		if m.Level == "hint" {
 			continue
+		}
+		if i+1 < len(f.Messages) && f.Messages[i+1].Level == "hint" {
+			out.Hint = shells.Printable(f.Messages[i+1].Text)
 		}
 		line := m.Text
 		if m.Place.File != "" {

@@ -14,11 +14,15 @@ func (a *ambit) printStatus(s status) {
 		a.row("directory", "%s", a.places.Short(s.Directory, ""))
 	}
 	if s.File != "" {
-		a.row("file", "%s", a.short(s.File)+allowedText(a, s))
+		a.row("file", "%s", a.short(s.File)+a.allowedText(s))
 	}
 	a.row("state", "%s", s.State)
 	if s.Environment != "" {
-		a.row("environment", "%s", s.Environment)
+		where := ""
+		if s.from != "" {
+			where = ", still loaded from " + a.places.Short(s.from, "")
+		}
+		a.row("environment", "%s", s.Environment+where)
 	}
 	a.printChanges(s.Variables)
 	for _, c := range s.Credentials {
@@ -38,6 +42,8 @@ func (a *ambit) printStatus(s status) {
 		a.row("hint", `run "ambit allow" to see what it would load`)
 	case s.State == "denied":
 		a.row("hint", `run "ambit allow" to lift that`)
+	case s.Error != nil && s.Error.Hint != "":
+		a.row("hint", "%s", s.Error.Hint)
 	case s.Error != nil && s.Error.login:
 		a.row("hint", `run "ambit login"`)
 	case s.State == "failed":
@@ -47,8 +53,14 @@ func (a *ambit) printStatus(s status) {
 	}
 }
 
-func allowedText(a *ambit, s status) string {
+func (a *ambit) allowedText(s status) string {
 	switch {
+	case s.changed:
+		return ", changed since it was allowed"
+	case s.State == "blocked":
+		return ", not allowed"
+	case s.State == "denied":
+		return ", denied"
 	case s.Allowed == nil:
 		return ""
 	case s.Allowed.By == "settings":
