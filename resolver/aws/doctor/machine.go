@@ -3,6 +3,7 @@ package doctor
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"ambit/resolver/safefile"
@@ -45,11 +46,18 @@ func (x *examination) onEC2() bool {
 		strings.HasPrefix(strings.ToLower(x.content("/sys/hypervisor/uuid")), "ec2")
 }
 
+// tastes are variables that people set once for all: they say nothing about
+// credentials.
+var tastes = []string{
+	"AWS_DEFAULT_OUTPUT", "AWS_PAGER", "AWS_CA_BUNDLE", "AWS_EC2_METADATA_DISABLED", "AWS_SDK_LOAD_CONFIG",
+	"AWS_CLI_AUTO_PROMPT", "AWS_RETRY_MODE", "AWS_MAX_ATTEMPTS", "AWS_STS_REGIONAL_ENDPOINTS",
+}
+
 // usesAWS says whether anything here is about AWS: where nothing is, nobody misses
 // credentials.
 func (x *examination) usesAWS() bool {
 	for name, value := range x.Environ {
-		if strings.HasPrefix(name, "AWS_") && value != "" && name != "AWS_PAGER" && name != "AWS_EC2_METADATA_DISABLED" && name != "AWS_CA_BUNDLE" {
+		if strings.HasPrefix(name, "AWS_") && value != "" && !slices.Contains(tastes, name) {
 			return true
 		}
 	}

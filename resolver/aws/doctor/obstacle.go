@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -142,6 +143,10 @@ func issuer(c *x509.Certificate) string {
 	return c.Issuer.String()
 }
 
+// publicAuthorities are those that AWS has had certificates of, or might have: every
+// list of authorities holds them.
+var publicAuthorities = []string{"Amazon", "Starfield", "DigiCert", "VeriSign", "Baltimore", "GlobalSign", "Sectigo", "Comodo", "COMODO", "Entrust", "GeoTrust", "Go Daddy", "Google Trust", "Internet Security Research Group"}
+
 // intercepted warns where TLS is opened by an authority that this machine knows and
 // AWS's programs for Python, which bring their own list, do not.
 func (x *examination) intercepted(o *outlook) []Finding {
@@ -151,7 +156,7 @@ func (x *examination) intercepted(o *outlook) []Finding {
 	}
 	root := p.chain[len(p.chain)-1]
 	for _, name := range append(root.Subject.Organization, root.Issuer.Organization...) {
-		if strings.Contains(name, "Amazon") || strings.Contains(name, "Starfield") {
+		if slices.ContainsFunc(publicAuthorities, func(known string) bool { return strings.Contains(name, known) }) {
 			return nil
 		}
 	}

@@ -236,6 +236,9 @@ func (x *examination) brokenProcess(v *investigation) []Finding {
 	where := p.place("credential_process")
 	program, missing := x.missingProgram(p.get("credential_process"))
 	try := "aws sts get-caller-identity" + option(v.trial.Broken.Profile)
+	if x.ours("AWS_PROFILE") {
+		try = "ambit reload" // it is ambit that is to be run
+	}
 	switch {
 	case missing && x.inContainer():
 		return []Finding{{Check: "aws.runtime", Status: Fail, Fix: dockerRun,
