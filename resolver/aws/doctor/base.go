@@ -7,7 +7,7 @@ import "strings"
 // reader gives up on the way.
 func (x *examination) base(r reader) (Source, bool) {
 	s, trouble, ok := x.winner(r)
-	for range 20 { // a loop is trouble already
+	for range longestChain + 2 { // a loop is trouble already
 		if !ok || trouble != "" || x.stops(r).reason != "" {
 			return Source{}, false
 		}

@@ -40,6 +40,7 @@ func checkFiles(_ context.Context, x *examination) (found []Finding) {
 		}
 	}
 	found = append(found, x.unexpanded()...)
+	found = append(found, x.emptyVariables()...)
 	found = append(found, x.cacheFiles()...)
 	if len(found) == 0 {
 		found = append(found, Finding{Check: "aws.files", Status: OK, Evidence: "the files of the AWS configuration can be read, and by nobody else"})
@@ -267,5 +268,18 @@ func (x *examination) unexpanded() (found []Finding) {
 				"%s names %s, in which only the AWS CLI and boto3 expand ~ and $: others find no file", variable, clip(value)))
 		}
 	}
+	return found
+}
+
+// emptyVariables tells of a variable that is set to nothing, which the AWS CLI and
+// boto3 take for no file, and others for the usual one.
+func (x *examination) emptyVariables() (found []Finding) {
+	for variable, name := range map[string]string{"AWS_CONFIG_FILE": "config", "AWS_SHARED_CREDENTIALS_FILE": "credentials"} {
+		usual := x.open(filepath.Join(x.Home, ".aws", name))
+		if x.has(variable) && x.env(variable) == "" && len(usual.asGo.names) > 0 {
+			found = append(found, fileFinding(x.missed(), x.unset(variable), "%s is empty: the AWS CLI and boto3 do not read %s then", variable, usual.shown))
+		}
+	}
+	slices.SortFunc(found, func(a, b Finding) int { return strings.Compare(a.Evidence, b.Evidence) })
 	return found
 }

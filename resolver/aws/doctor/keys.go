@@ -197,6 +197,10 @@ func idFault(id string) string {
 	switch {
 	case id == "":
 		return "holds nothing of a key"
+	case strings.HasPrefix(id, "$"):
+		return "is the name of a variable, which nothing expanded"
+	case strings.HasPrefix(id, "<") && strings.HasSuffix(id, ">"):
+		return "is a placeholder"
 	case strings.HasSuffix(id, "IOSFODNN7EXAMPLE"):
 		return "is the example of the AWS documentation"
 	case uniqueID.MatchString(id):
@@ -221,6 +225,8 @@ func secretFault(secret string) string {
 	switch {
 	case secretKey.MatchString(secret):
 		return ""
+	case strings.HasPrefix(secret, "$"):
+		return "is the name of a variable, which nothing expanded"
 	case len(secret) != 40:
 		return fmt.Sprintf("has %s, a secret access key has 40", characters(secret))
 	}

@@ -89,6 +89,7 @@ var faults = []fault{
 	{setup: setup{name: "user id", env: env("AWS_ACCESS_KEY_ID", "AIDAQNZGKIQY56JQ7WMA7", "AWS_SECRET_ACCESS_KEY", someSecret), credentials: good}, check: "aws.keys", evidence: "unique id of a user"},
 	{setup: setup{name: "role id", env: env("AWS_ACCESS_KEY_ID", "AROAQNZGKIQY56JQ7WMA7", "AWS_SECRET_ACCESS_KEY", someSecret), credentials: good}, check: "aws.keys", evidence: "unique id of a role"},
 	{setup: setup{name: "example", env: env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY", someSecret), credentials: good}, check: "aws.keys", evidence: "example of the AWS documentation"},
+	{setup: setup{name: "variable not expanded", env: env("AWS_ACCESS_KEY_ID", "$AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "$AWS_SECRET_ACCESS_KEY"), credentials: good}, check: "aws.keys", evidence: "which nothing expanded", fix: "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY"},
 	{setup: setup{name: "secret too short", env: env("AWS_ACCESS_KEY_ID", idA, "AWS_SECRET_ACCESS_KEY", someSecret[:39]), credentials: good}, check: "aws.keys", evidence: "AWS_SECRET_ACCESS_KEY has 39 characters"},
 	{setup: setup{name: "swapped", env: env("AWS_ACCESS_KEY_ID", someSecret, "AWS_SECRET_ACCESS_KEY", idA)}, check: "aws.keys", evidence: "swapped", fix: `export AWS_ACCESS_KEY_ID="$AWS_SECRET_ACCESS_KEY" AWS_SECRET_ACCESS_KEY="$AWS_ACCESS_KEY_ID"`},
 	{setup: setup{name: "carriage return", env: env("AWS_ACCESS_KEY_ID", idA+"\r", "AWS_SECRET_ACCESS_KEY", someSecret+"\r")}, check: "aws.keys", evidence: "AWS_ACCESS_KEY_ID ends with a carriage return; AWS_SECRET_ACCESS_KEY ends with a carriage return"},
@@ -196,6 +197,7 @@ var faults = []fault{
 		}
 	}},
 	{setup: setup{name: "pipe", config: good}, check: "aws.files", status: Warn, evidence: "a named pipe", prepare: func(t *testing.T, home string) { pipe(t, filepath.Join(home, ".aws", "credentials")) }},
+	{setup: setup{name: "file of no name", env: env("AWS_SHARED_CREDENTIALS_FILE", ""), credentials: good}, check: "aws.files", evidence: "AWS_SHARED_CREDENTIALS_FILE is empty", fix: "unset AWS_SHARED_CREDENTIALS_FILE"},
 	{setup: setup{name: "file not there", env: env("AWS_SHARED_CREDENTIALS_FILE", "/nowhere/credentials"), credentials: good}, check: "aws.files", evidence: "AWS_SHARED_CREDENTIALS_FILE names /nowhere/credentials", fix: "unset AWS_SHARED_CREDENTIALS_FILE"},
 	{setup: setup{name: "readable by others", credentials: good}, check: "aws.files", status: Warn, evidence: "can be read by others: its mode is 0644", fix: "chmod 600 ~/.aws/credentials", prepare: func(t *testing.T, home string) {
 		if err := os.Chmod(filepath.Join(home, ".aws", "credentials"), 0o644); err != nil {

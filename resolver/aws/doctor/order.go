@@ -177,7 +177,11 @@ func (x *examination) botocoreProfile(add func(int, Source, string), r reader, n
 		}
 	} else if p.get("web_identity_token_file") != "" {
 		trouble := ""
-		if p.get("role_arn") == "" && !(environment && x.env("AWS_ROLE_ARN") != "") {
+		arn := p.get("role_arn")
+		if environment && x.has("AWS_ROLE_ARN") {
+			arn = x.env("AWS_ROLE_ARN") // an empty one hides the profile's
+		}
+		if arn == "" {
 			trouble = "role_arn is missing"
 		}
 		add(inWebIdentity, x.ofProfile(p, "web identity", "web_identity_token_file"), trouble)

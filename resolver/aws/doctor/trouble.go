@@ -21,24 +21,49 @@ var account = regexp.MustCompile(`^[0-9]{12}$`)
 
 func isAccount(s string) bool { return account.MatchString(s) }
 
-// roleTrouble is why a reader gives up on a profile's role before it asks anybody.
+// longestChain is how many roles are followed; nobody has more.
+const longestChain = 20
+
+// roleTrouble is why a reader gives up on a profile's role before it asks AWS: for
+// the way to its source, or for what is there.
 func (x *examination) roleTrouble(r reader, p *profile) string {
+	if trouble := x.chainTrouble(r, p); trouble != "" {
+		return trouble
+	}
+	if r == goSDK && !p.has("source_profile") {
+		if _, trouble, ok := x.below(r, p); ok {
+			return trouble
+		}
+		return "" // Go tries the machine
+	}
+	_, trouble, ok := x.below(r, p)
+	if !ok && p.has("source_profile") {
+		return fmt.Sprintf("source_profile of profile %q is %q, which has no credentials", clip(p.name), clip(p.get("source_profile")))
+	}
+	return trouble
+}
+
+// chainTrouble is what is wrong with the chain of profiles that a role's source is
+// at the end of.
+func (x *examination) chainTrouble(r reader, p *profile) string {
 	visited := []string{p.name}
-	for {
+	for len(visited) <= longestChain {
 		source, credential := p.has("source_profile"), p.has("credential_source")
 		switch {
 		case source && credential:
 			return fmt.Sprintf("profile %q has both source_profile and credential_source", clip(p.name))
 		case credential:
-			known := []string{"Ec2InstanceMetadata", "Environment", "EcsContainer"}
 			value := p.get("credential_source")
-			if !slices.ContainsFunc(known, func(k string) bool { return k == value || r.python() && strings.EqualFold(k, value) }) {
+			if !slices.Contains([]string{"Ec2InstanceMetadata", "Environment", "EcsContainer"}, value) {
 				return fmt.Sprintf("credential_source of profile %q must be Ec2InstanceMetadata, Environment or EcsContainer", clip(p.name))
 			}
-			if strings.EqualFold(value, "Environment") && r.python() && x.env("AWS_ACCESS_KEY_ID") == "" {
+			if value == "Environment" && r.python() && x.env("AWS_ACCESS_KEY_ID") == "" {
 				return fmt.Sprintf("profile %q takes its keys from the environment, which has none", clip(p.name))
 			}
-			if strings.EqualFold(value, "EcsContainer") && x.env("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") == "" && x.env("AWS_CONTAINER_CREDENTIALS_FULL_URI") == "" {
+			if value == "Ec2InstanceMetadata" && r.python() && strings.EqualFold(x.env("AWS_EC2_METADATA_DISABLED"), "true") {
+				return fmt.Sprintf("profile %q takes its keys from the instance, and AWS_EC2_METADATA_DISABLED is true", clip(p.name))
+			}
+			if value == "EcsContainer" && x.env("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") == "" && x.env("AWS_CONTAINER_CREDENTIALS_FULL_URI") == "" {
 				return fmt.Sprintf("profile %q takes its keys from the container, and AWS_CONTAINER_CREDENTIALS_* is not set", clip(p.name))
 			}
 			return ""
@@ -62,6 +87,7 @@ func (x *examination) roleTrouble(r reader, p *profile) string {
 		}
 		visited, p = append(visited, name), next
 	}
+	return ""
 }
 
 // emptySource is trouble where a role's source profile says nothing about

@@ -13,16 +13,9 @@ NAMES = {
 }
 
 
-class Asked(Exception):
-    """A source that has to be asked: that is enough to know."""
-
-
-def asked(self, *args):
-    raise Asked(self.METHOD)
-
-
-c.ContainerProvider._retrieve_or_fail = asked
-c.ProcessProvider._retrieve_credentials_using = asked
+# That these would be asked is enough to know.
+c.ContainerProvider._retrieve_or_fail = lambda self: c.Credentials('x', 'x', method=self.METHOD)
+c.ProcessProvider._retrieve_credentials_using = lambda self, command: {'access_key': 'x', 'secret_key': 'x'}
 out = []
 for environ in json.load(sys.stdin):
     os.environ.clear()
@@ -34,9 +27,7 @@ for environ in json.load(sys.stdin):
         found = session.get_credentials()
         if found is not None:
             told['Winner'] = NAMES[found.method]
-            told['ID'] = (found.access_key if type(found) is c.Credentials else '') or ''
-    except Asked as e:
-        told['Winner'] = NAMES[str(e)]
+            told['ID'] = found.access_key if told['Winner'] in ('environment', 'keys', 'legacy') else ''
     except Exception as e:
         told['Winner'] = 'error'
     out.append(told)
