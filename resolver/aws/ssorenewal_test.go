@@ -66,6 +66,24 @@ func TestRenewSSO(t *testing.T) {
 	wanted("as if it was not written", open(call{}), 3, 5)
 }
 
+// The session of a profile is renewed where that profile says.
+func TestRenewSSOOfAProfile(t *testing.T) {
+	t.Parallel()
+	w := newSSOWorld(t)
+	delete(w.env, "AWS_ENDPOINT_URL")
+	w.write(".aws/config", "[profile p]\nsso_session = org\nsso_account_id = 123456789012\nsso_role_name = dev\nendpoint_url = "+w.server.URL+
+		"\n[sso-session org]\nsso_region = eu-west-1\nsso_start_url = "+testStartURL+"\n")
+	in := obj{"profile": "p"}
+	w.mustOpen(in, loggingIn(&person{t: t}))
+	w.change("org", expired)
+	w.age(3600)
+	asked := 0
+	p := New(Options{Cache: w.cache, RenewSSO: w.elsewhere(&asked, same)})
+	if _, err := w.openBy(p, in, call{}); err != nil || asked != 1 || w.calls("CreateToken") != 2 {
+		t.Errorf("asked %d times, %d calls, %v", asked, w.calls("CreateToken"), err)
+	}
+}
+
 func TestRenewSSOFails(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
