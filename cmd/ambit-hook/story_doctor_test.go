@@ -2,7 +2,9 @@ package main_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -152,5 +154,70 @@ func TestDoctorIsInterrupted(t *testing.T) {
 	tm.prompted()
 	if took := time.Since(begun); took > 2*time.Second {
 		t.Errorf("the prompt came back after %v", took)
+	}
+}
+
+// Where a person has to log in doctor says with what, and afterwards it takes the
+// login for what it is: nobody is asked again.
+func TestDoctorKnowsLogins(t *testing.T) {
+	t.Parallel()
+	for kind, login := range map[string]string{
+		"oidc": "",
+		"sso":  `        sso: { startUrl: "https://example.awsapps.com/start", region: eu-central-1, accountId: "123456789012", roleName: Developer }` + "\n",
+		"mfa": `        assumeRole:
+          roleArn: arn:aws:iam::123456789012:role/dev
+          sessionName: ambit-shop
+          mfaSerial: ` + awstest.MFASerial + `
+          source: { profile: base }
+`} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			s, p := h.office()
+			h.env["AWS_ENDPOINT_URL"] = s.URL
+			h.env["COLUMNS"] = "1000"
+			h.write("home/.aws/credentials", "[base]\naws_access_key_id = "+awstest.KeyID+"\naws_secret_access_key = "+awstest.SecretKey+"\n")
+			must(t, os.Chmod(h.path("home/.aws/credentials"), 0o600))
+			if login != "" {
+				_, rest, _ := strings.Cut(workDev, "token: { login: work }\n")
+				h.environment("shop/dev", "values:\n  aws:\n    login:\n      fn::open::aws-login:\n"+login+rest)
+			}
+			if kind == "mfa" {
+				h.write("home/.config/ambit/config.yaml", fmt.Sprintf(
+					"mfaCommand: [curl, -s, %q]\nlogins:\n  work: { issuer: %q, clientId: ambit }\n", s.ControlURL+"/mfa", p.URL))
+			}
+			tm := h.open("bash")
+			tm.run("cd ~/shop")
+			var before, after []finding
+			out, status := tm.run("ambit doctor --format json")
+			must(t, json.Unmarshal([]byte(out), &before))
+			if status != 1 || len(before) == 0 || before[0].Check != "aws.token" || !strings.HasPrefix(before[0].Fix, "ambit login") {
+				t.Fatalf("status %d, %+v", status, before)
+			}
+			for _, f := range before[1:] {
+				if f.Status == "fail" {
+					t.Errorf("a cause that is none: %+v", f)
+				}
+			}
+			if out, status = tm.run(before[0].Fix); status != 0 {
+				t.Fatalf("%s: %d %s", before[0].Fix, status, out)
+			}
+			tabs := h.tabs()
+			for range 2 {
+				out, status = tm.run("ambit doctor --format json")
+				must(t, json.Unmarshal([]byte(out), &after))
+				for _, f := range after {
+					if f.Status == "fail" || strings.Contains(f.Evidence, "to load shop/dev") {
+						t.Errorf("after the login: %+v", f)
+					}
+				}
+				if status != 0 {
+					t.Errorf("status %d", status)
+				}
+			}
+			if n := h.tabs(); n != tabs {
+				t.Errorf("doctor has opened %d tabs", n-tabs)
+			}
+		})
 	}
 }

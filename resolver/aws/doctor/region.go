@@ -130,6 +130,9 @@ func checkRegion(_ context.Context, x *examination) (found []Finding) {
 			status, what = Fail, "no region is set, which the AWS CLI and boto3 need where an endpoint is configured"
 		}
 		add(status, x.regionFix(regionChoice{}, x.likelyRegion()), "%s", what)
+		// The environment of a directory would bring one.
+		f := &found[len(found)-1]
+		f.Causes = append(slices.Clip(f.Causes), "hook", "directory")
 	case len(said) > 1 && said[0].name != said[1].name:
 		// The AWS CLI v2's choice is everybody's but that of v1.
 		use := x.region(cli2)
