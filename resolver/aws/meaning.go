@@ -278,6 +278,8 @@ var meanings = []meaning{
 		Meaning: Meaning{Kind: Configuration, Proves: "the program or service that was to hand out the credentials did not", Checks: []string{"aws.order", "aws.role", "aws.runtime", "aws.token", "aws.files"}}},
 	{codes: []string{"TokenFileError"},
 		Meaning: Meaning{Kind: Configuration, Proves: "the file of the OIDC token cannot be read; AWS was not asked", Checks: []string{"aws.token", "aws.runtime"}}},
+	{codes: []string{"NoIDTokenPermission"},
+		Meaning: Meaning{Kind: Configuration, Proves: "the job may not have an OIDC token: it lacks permissions: id-token: write"}},
 	{codes: []string{"MetadataRetrievalError"},
 		Meaning: Meaning{Kind: Configuration, Proves: "the container or instance was asked for its role's credentials, and had none or was none", Checks: []string{"aws.order", "aws.runtime", "aws.token"}}},
 	{codes: []string{"MissingDependencyException"},

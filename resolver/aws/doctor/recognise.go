@@ -432,7 +432,7 @@ func continues(line string) bool {
 	return line != "" && !newStatement.MatchString(line)
 }
 
-var newStatement = regexp.MustCompile(`^(\s*$|\s*\n|\s+at |\s*File "|Traceback|During handling|Caused by|caused by|An error occurred|\s*status code:|\s*\{|\s*<|\s*\d{4}-\d\d-\d\d|\S+[$#>] |[EWIF]\d{4} )`)
+var newStatement = regexp.MustCompile(`^(\s*$|\s*\n|\s+at |\s*File "|Traceback|During handling|Caused by|caused by|Completed |An error occurred|\s*status code:|\s*\{|\s*<|\s*\d{4}-\d\d-\d\d|\S+[$#>] |[EWIF]\d{4} )`)
 
 // bareCodes finds the codes of AWS as words, in whatever frame a program puts them.
 func bareCodes(p *passage) (found []sighting) {

@@ -139,6 +139,10 @@ func structures() []pattern {
 
 		// Go.
 		{anchor: "apierror", re: regexp.MustCompile(`^(?i)apierror(?P<code>[A-Za-z0-9._-]{1,80}):`), program: goV2, refine: unknownByGo},
+		// A modelled error stands without its "api error".
+		{anchor: "requestid:", re: regexp.MustCompile(`^(?i:requestid:)[^,:]{0,60},(?:(?i:hostid):[^,:]{0,120},)?(?P<code>[A-Z][A-Za-z]{2,60}):`), program: goV2, refine: modelled},
+		{anchor: "staticcredentialsareempty", code: "NoCredentialsError", program: goV2},
+		{anchor: "emptystaticcreds:", code: "NoCredentialsError", program: goV1},
 		{anchor: "onlyonecredentialtypemaybespecifiedperprofile", code: "InvalidConfigError", program: goV2},
 		{anchor: "failedtofindssosessionsection", code: "InvalidConfigError", program: goV2},
 		{anchor: "failedtoloadassumerole", re: regexp.MustCompile(`^(?i)failedtoloadassumerole.{1,200}?,ofprofile(?P<profile>[^,]{1,120}?),`), code: "InvalidConfigError", program: goV2},
@@ -195,6 +199,13 @@ func structures() []pattern {
 		{anchor: "unabletogetiamsecuritycredentials", code: "NoCredentialsError", program: dotNET},
 		{anchor: "failedtoresolveawscredentials", code: "NoCredentialsError", program: dotNET},
 		{anchor: "noregionendpointorserviceurlconfigured", code: "NoRegionError", program: dotNET},
+		{anchor: "nocredentialsspecifiedorobtainedfrompersisted/shelldefaults", code: "NoCredentialsError", program: "AWS Tools for PowerShell"},
+		{anchor: "noregionspecifiedorobtainedfrompersisted/shelldefaults", code: "NoRegionError", program: "AWS Tools for PowerShell"},
+		{anchor: "butnocredentialshavebeenconfigured", code: "NoCredentialsError", program: "AWS CDK"},
+		{anchor: "unabletoresolveawsaccounttouse", code: "NoCredentialsError", program: "AWS CDK"},
+		{anchor: "awsprovidercredentialsnotfound", code: "NoCredentialsError", program: "Serverless Framework"},
+		{anchor: "didyoumeantosettheid-tokenpermission", code: "NoIDTokenPermission", program: "GitHub Actions"},
+		{anchor: "unabletogetactions_id_token_request_url", code: "NoIDTokenPermission", program: "GitHub Actions"},
 		{anchor: "errorretrievingcredentialsfromtheinstanceprofilemetadata", code: "NoCredentialsError", program: php},
 		{anchor: "unabletosignrequestwithoutcredentialsset", code: "NoCredentialsError", program: ruby},
 		{anchor: "aws::errors::missingregionerror", code: "NoRegionError", program: ruby},
@@ -244,6 +255,7 @@ func hints() []pattern {
 		{anchor: "unabletovalidateawscredentials", code: "NoCredentialsError", program: "Pulumi"},
 		{anchor: "invalidendpoint:", code: "InvalidEndpoint", program: awsCLI},
 		{anchor: "credentialsprovidererror:", code: "CredentialRetrievalError", program: jsV3},
+		{anchor: "profilefilecontainednocredentialsforprofile", re: regexp.MustCompile(`^(?i)profilefilecontainednocredentialsforprofile` + profileName + `[:.]`), code: "ProfileNotFound", program: javaV2},
 		{anchor: "credentialsnotloaded", code: "NoCredentialsError", program: rust},
 		{anchor: "failedtorefreshcachedcredentials", code: "CredentialRetrievalError", program: goV2},
 		{anchor: "executableawsfailedwithexitcode", code: "CredentialRetrievalError", program: "kubectl"},
@@ -282,7 +294,7 @@ func hints() []pattern {
 
 // commonWords are codes that other programs than those of AWS print as well.
 var commonWords = map[string]bool{
-	"AccessDenied": true, "Throttling": true, "ValidationError": true, "InvalidToken": true, "InternalError": true, "InternalFailure": true,
+	"AccessDenied": true, "AccessDeniedException": true, "Throttling": true, "ValidationError": true, "InvalidToken": true, "InternalError": true, "InternalFailure": true,
 	"InternalServerError": true, "InternalServerException": true, "InternalServiceError": true, "InternalServiceException": true,
 	"ServiceUnavailable": true, "ServiceFailure": true, "InvalidRequest": true, "InvalidParameter": true, "InvalidParameterValue": true,
 	"Unauthorized": true, "NotAuthorized": true, "UnauthorizedAccess": true, "InvalidSignature": true, "ForbiddenException": true,
@@ -307,6 +319,11 @@ func emptyAnswer(_ *passage, _, _ int, r *Recognised) bool {
 // unknownByGo is the code of the SDK for an error in a shape that it does not know.
 func unknownByGo(p *passage, at, end int, r *Recognised) bool {
 	return r.Code != "UnknownError" || statusAsCode(p, at, end, r)
+}
+
+// modelled says whether it is the SDK for Go that names a request, and then an error.
+func modelled(p *passage, at, _ int, r *Recognised) bool {
+	return !strings.HasSuffix(r.Code, "ID") && goStatus.MatchString(p.squeezed[max(0, at-30):at])
 }
 
 // statusAsCode makes do with the status where there is no code.
