@@ -29,7 +29,7 @@ outdated (this shell has something else than it would have at its next prompt).
 In JSON, "version" is 1, within which a key keeps its meaning: directory, file,
 allowed {at, by: you or settings}, state, environment, variables [{name, change: + ~
 or -, ours}], credentials [{account, role, arn, source, expiresAt, refreshAt, failing}], cache
-{createdAt, refreshAt, expiresAt}, error {line, hint, at, retryAt}. Instants are seconds
+{createdAt, refreshAt, expiresAt}, error {line, hint, retryAt}. Instants are seconds
 since the Unix epoch; absent parts are left out.`,
 		Example: `  ambit status
   ambit status --format json`,
@@ -90,7 +90,6 @@ type statusCache struct {
 type statusError struct {
 	Line    string `json:"line"`
 	Hint    string `json:"hint,omitempty"`
-	At      int64  `json:"at,omitempty"` // of the attempt
 	RetryAt int64  `json:"retryAt,omitempty"`
 
 	login bool // a person has to log in
@@ -234,9 +233,6 @@ func roleOf(arn string) string {
 
 func (a *ambit) statusError(f *cache.Failure) *statusError {
 	out := &statusError{RetryAt: f.RetryAt, login: f.Kind == string(resolver.KindLogin)}
-	if f.RetryAt != 0 && f.Wait != 0 {
-		out.At = f.RetryAt - f.Wait
-	}
 	for i, m := range f.Messages {
 		if m.Level == "hint" {
 			continue

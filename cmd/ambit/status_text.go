@@ -144,18 +144,13 @@ func (a *ambit) credentialText(c statusCredential) string {
 	return strings.Join(parts, ", ")
 }
 
-// attemptText says when the attempt was made that failed, and when the next one is.
+// attemptText says when the next attempt is made.
 func (a *ambit) attemptText(e *statusError) string {
-	text := ""
-	if e.At != 0 {
-		text = " (" + a.ago(e.At) + ")"
+	if e.RetryAt == 0 {
+		return ""
 	}
-	if e.RetryAt != 0 {
-		if left := a.left(e.RetryAt); left != "" {
-			text += ", again in " + left
-		} else {
-			text += ", again at the next prompt"
-		}
+	if left := a.left(e.RetryAt); left != "" {
+		return ", again in " + left
 	}
-	return text
+	return ", again at the next prompt"
 }
