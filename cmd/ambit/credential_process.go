@@ -183,7 +183,7 @@ func (a *ambit) credentials(ctx context.Context, d *definition, path string, bas
 		if d.program != nil && !resolver.HasErrors(d.diags) {
 			opt, _ := a.options(base, resolver.Person, fresh, d.consent)
 			c, diags = d.program.Credentials(ctx, opt, path)
-			diags = d.addressed(diags)
+			diags = a.addressed(d, diags)
 		}
 		if err := interrupted(ctx); err != nil {
 			return nil, err

@@ -28,11 +28,11 @@ type definition struct {
 	builtin []string // names of the providers that are no programs of their own
 }
 
-// addressed are diagnostics whose hints to log in say to what, where that is not what
-// the directory has.
-func (d *definition) addressed(diags []resolver.Diagnostic) []resolver.Diagnostic {
+// addressed are diagnostics for a person, whose hints to log in say to what, where
+// that is not what the current directory has.
+func (a *ambit) addressed(d *definition, diags []resolver.Diagnostic) []resolver.Diagnostic {
 	arg := d.root.Name
-	if arg == "" && d.root.File == d.identity {
+	if arg == "" && (d.root.File == d.identity || a.find(a.dir).Dir != d.identity) {
 		arg = d.root.File
 	}
 	if arg == "" {

@@ -35,7 +35,9 @@ func (a *ambit) evaluate(ctx context.Context, d *definition, base hook.Environ, 
 	opt, files := a.options(base, patience, fresh, d.consent)
 	if d.program != nil && !resolver.HasErrors(d.diags) {
 		ev.result, ev.diags = d.program.Evaluate(ctx, opt)
-		ev.diags = d.addressed(ev.diags)
+		if patience == resolver.Person {
+			ev.diags = a.addressed(d, ev.diags)
+		}
 	}
 	if errors.Is(context.Cause(ctx), errInterrupted) {
 		return nil, errInterrupted

@@ -179,7 +179,7 @@ func (a *ambit) loginFor(ctx context.Context, arg string, base hook.Environ, ask
 			if _, ev.diags = d.program.Open(ctx, opt, ""); resolver.HasErrors(ev.diags) {
 				ev.result = nil
 			}
-			ev.diags = d.addressed(ev.diags)
+			ev.diags = a.addressed(d, ev.diags)
 		}
 		return ev, err
 	}

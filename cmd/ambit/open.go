@@ -77,7 +77,7 @@ func runOpen(ctx context.Context, a *ambit, arg, path, format string, show bool)
 	diags := d.diags
 	if d.program != nil {
 		value, diags = d.program.Open(ctx, opt, path)
-		diags = d.addressed(diags)
+		diags = a.addressed(d, diags)
 	}
 	if err := interrupted(ctx); err != nil {
 		return err
