@@ -171,7 +171,7 @@ func (x *examination) networkFindings(ctx context.Context) []Finding {
 	if o.at.Override && errors.As(p.err, &unknown) {
 		f.Causes = nil
 	} else if o.at.Override {
-		return append(x.endpointLeadsAstray(o, what), f)
+		return append(x.endpointLeadsAstray(what), f)
 	}
 	var dns *net.DNSError
 	if errors.As(p.err, &dns) && dns.IsNotFound && x.nameIsKnown(ctx, "sts.us-east-1.amazonaws.com") {
@@ -257,22 +257,35 @@ func (x *examination) proxyInTheWay(o *outlook) (Finding, bool) {
 
 // endpointLeadsAstray blames the endpoint that somebody configured for what is
 // wrong with it.
-func (x *examination) endpointLeadsAstray(o *outlook, what string) []Finding {
-	var set []string
-	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"} {
-		if x.env(name) != "" {
-			set = append(set, name)
+func (x *examination) endpointLeadsAstray(what string) []Finding {
+	var from, variables, edits []string
+	seen := map[string]bool{}
+	for _, r := range readers {
+		for _, o := range x.overrides(r) {
+			if seen[o.from] || o.service != "" && o.service != "STS" || isAWS(o.url) {
+				continue
+			}
+			seen[o.from] = true
+			from = append(from, o.from)
+			if o.file == nil {
+				variables = append(variables, o.from)
+			} else {
+				edits = append(edits, x.edit(o.file, o.line, 0, "d"))
+			}
 		}
 	}
-	f := Finding{Check: "aws.endpoint", Status: Fail, Fix: "unset " + strings.Join(set, " ")}
-	switch name, _ := x.profileInForce(cli2); {
-	case len(set) > 0:
-		f.Evidence = fmt.Sprintf("%s leads to %s, not to AWS: %s", strings.Join(set, " and "), host(o.main), what)
-	default:
-		f.Evidence = fmt.Sprintf("endpoint_url of profile %q leads to %s, not to AWS: %s", clip(name), host(o.main), what)
-		f.Fix = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true; export AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
+	if len(from) == 0 || x.failed("aws.endpoint") {
+		return nil
 	}
-	return []Finding{f}
+	if len(variables) > 0 {
+		edits = append([]string{x.unset(variables...)}, edits...)
+	}
+	does := "does"
+	if len(from) > 1 {
+		does = "do"
+	}
+	return []Finding{{Check: "aws.endpoint", Status: Fail, Fix: strings.Join(edits, " && "),
+		Evidence: fmt.Sprintf("%s %s not lead to AWS: %s", strings.Join(some(from), " and "), does, what)}}
 }
 
 // noSuchRegion blames the region for a name that nobody knows, unless that was seen
