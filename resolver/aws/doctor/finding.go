@@ -21,7 +21,8 @@ type Finding struct {
 	Fix      string `json:"fix"`      // the command that mends it, ready for a shell; "" if there is none
 
 	// Causes are the checks which, where they failed, explain this finding: it is
-	// then their effect. No two checks may explain each other.
+	// then their effect. No two checks may explain each other; the same check does
+	// by an earlier finding.
 	Causes []string `json:"-"`
 
 	// ifAccepted takes the finding's place where AWS took the keys all the same;
@@ -39,7 +40,9 @@ func Settle(findings []Finding) []Finding {
 	}
 	out := slices.Clone(findings)
 	for i, f := range out {
-		cause := slices.IndexFunc(f.Causes, func(c string) bool { return failed[c] && c != f.Check })
+		// Of two failures of one check the later one may be the effect.
+		again := slices.ContainsFunc(findings[:i], func(e Finding) bool { return e.Check == f.Check && e.Status == Fail })
+		cause := slices.IndexFunc(f.Causes, func(c string) bool { return failed[c] && (c != f.Check || again) })
 		if f.Status == Fail && cause >= 0 {
 			out[i].Status, out[i].Fix = Warn, ""
 			out[i].Evidence += ", because of " + f.Causes[cause]
