@@ -81,7 +81,7 @@ var regionStories = []story{
 		w.beneath()
 		w.abroad()
 		w.write(".aws/config", "[default]\nregion = eu-central-1\nendpoint_url = http://localhost:4566\n")
-		return want{check: "aws.endpoint", evidence: []string{"endpoint_url", "default", "4566"}, fix: `.+`}
+		return want{check: "aws.endpoint", evidence: []string{"endpoint_url|\\.aws/config:3", "4566"}, fix: `.+`}
 	}},
 	{"endpoint for STS alone", func(w *world) want {
 		w.beneath()
