@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"ambit/resolver/aws"
 )
@@ -63,6 +64,12 @@ func Recognise(r io.Reader) ([]Recognised, error) {
 		offset += len(buffer) - overlap
 		buffer = append(buffer[:0], keep...)
 	}
+}
+
+// late is a regular expression that is compiled when it is first used: the other
+// commands of a program that links this package are not to wait for it.
+func late(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
 }
 
 // passage is a piece of text in the two forms in which it is looked at.
@@ -302,7 +309,7 @@ func (pat *pattern) match(p *passage, at int) (sighting, bool) {
 }
 
 // messageField is the message beside a code in a body or an object of a program.
-var messageField = regexp.MustCompile(`^.{0,12}\s{0,12}(?:<Message>|,?\s{0,8}["']?(?i:message)["']?\s{0,2}[:=]\s{0,2}(?:Some\()?["'])([^<"]{1,600})`)
+var messageField = late(`^.{0,12}\s{0,12}(?:<Message>|,?\s{0,8}["']?(?i:message)["']?\s{0,2}[:=]\s{0,2}(?:Some\()?["'])([^<"]+)`)
 
 // finish adds what stands around an error, and what it means. Since is where its
 // sentence begins, -1: at its end.
@@ -312,7 +319,7 @@ func finish(p *passage, at, end, since int, r Recognised, how strength) (sightin
 		since = end
 	}
 	r.text = p.sentence(since, end)
-	if m := messageField.FindStringSubmatch(p.clean[p.at[end]:min(len(p.clean), int(p.at[end])+mostSentence)]); m != nil {
+	if m := messageField().FindStringSubmatch(p.clean[p.at[end]:min(len(p.clean), int(p.at[end])+mostSentence)]); m != nil {
 		r.text = m[1]
 	}
 	known, ok := aws.MeaningOf(r.Code, r.text)
@@ -320,7 +327,7 @@ func finish(p *passage, at, end, since int, r Recognised, how strength) (sightin
 		known, ok = aws.MeaningOf(strconv.Itoa(r.Status), r.text)
 	}
 	if !ok {
-		if how != structure || !codeShape.MatchString(r.Code) {
+		if how != structure || !codeShape().MatchString(r.Code) {
 			return sighting{}, false
 		}
 		known = aws.Meaning{Kind: aws.Request, Proves: "AWS answered with a code that is not about credentials, as far as ambit knows"}
@@ -342,29 +349,27 @@ func finish(p *passage, at, end, since int, r Recognised, how strength) (sightin
 	return sighting{r, at, how}, true
 }
 
-var codeShape = regexp.MustCompile(`^[A-Z][A-Za-z0-9.]{2,80}$`)
+var codeShape = late(`^[A-Z][A-Za-z0-9.]{2,80}$`)
 
 // saysSecrets are errors whose text is a header or a file's line.
 var saysSecrets = map[string]bool{"InvalidHeader": true, "IncompleteSignature": true, "ConfigParseError": true, "MalformedExpiration": true}
 
 // surround finds service, operation and status before and behind an error.
 func surround(p *passage, at, end int, r *Recognised) {
-	if m := javaFrame.FindStringSubmatch(p.squeezed[end:min(len(p.squeezed), end+600)]); m != nil && r.Status == 0 {
+	if m := javaFrame().FindStringSubmatch(p.squeezed[end:min(len(p.squeezed), end+600)]); m != nil && r.Status == 0 {
 		r.Service = m[1]
 		r.Status, _ = strconv.Atoi(m[2]) // three digits
 	}
 	before := p.squeezed[max(0, at-800):at]
-	if m := last(goOperation, before); m != nil && r.Operation == "" {
+	if m := last(goOperation(), before); m != nil && r.Operation == "" {
 		r.Service, r.Operation = m[1], m[2]
 	}
-	if m := last(goStatus, before); m != nil && r.Status == 0 && m[1] != "0" {
+	if m := last(goStatus(), before); m != nil && r.Status == 0 && m[1] != "0" {
 		r.Status, _ = strconv.Atoi(m[1]) // three digits
 	}
-	after := p.squeezed[end:min(len(p.squeezed), end+800)]
-	for _, re := range statusAfter {
-		if m := re.FindStringSubmatch(after); m != nil && r.Status == 0 {
-			r.Status, _ = strconv.Atoi(m[1]) // three digits
-		}
+	after := p.squeezed[end:min(len(p.squeezed), end+600)]
+	if m := statusAfter().FindStringSubmatch(after); m != nil && r.Status == 0 {
+		r.Status, _ = strconv.Atoi(m[1] + m[2] + m[3]) // one of them has three digits
 	}
 }
 
@@ -385,14 +390,10 @@ func (p *passage) program(at int, known string) string {
 }
 
 var (
-	goOperation = regexp.MustCompile(`operationerror([A-Za-z0-9]{1,40}):([A-Za-z0-9]{1,64}),`)
-	javaFrame   = regexp.MustCompile(`^[^{}]{0,500}?\(Service:(\w{1,40})[,;]StatusCode:(\d{3})[,;]`)
-	goStatus    = regexp.MustCompile(`StatusCode:(\d{3}|0),`)
-	statusAfter = []*regexp.Regexp{
-		regexp.MustCompile(`^.{0,600}?statuscode:(\d{3}),requestid:`),
-		regexp.MustCompile(`^.{0,600}?httpStatusCode:(\d{3})\b`),
-		regexp.MustCompile(`^.{0,600}?StatusCode\((\d{3})\)`),
-	}
+	goOperation = late(`operationerror([A-Za-z0-9]{1,40}):([A-Za-z0-9]{1,64}),`)
+	javaFrame   = late(`\(Service:(\w{1,40})[,;]StatusCode:(\d{3})[,;]`)
+	goStatus    = late(`StatusCode:(\d{3}|0),`)
+	statusAfter = late(`statuscode:(\d{3}),requestid:|httpStatusCode:(\d{3})\b|StatusCode\((\d{3})\)`)
 )
 
 func last(re *regexp.Regexp, s string) []string {
@@ -429,10 +430,10 @@ func (p *passage) sentence(from, end int) string {
 
 // continues says whether a line may be the rest of one that was wrapped.
 func continues(line string) bool {
-	return line != "" && !newStatement.MatchString(line)
+	return line != "" && !newStatement().MatchString(line)
 }
 
-var newStatement = regexp.MustCompile(`^(\s*$|\s*\n|\s+at |\s*File "|Traceback|During handling|Caused by|caused by|Completed |An error occurred|\s*status code:|\s*\{|\s*<|\s*\d{4}-\d\d-\d\d|\S+[$#>] |[EWIF]\d{4} )`)
+var newStatement = late(`^(\s*$|\s*\n|\s+at |\s*File "|Traceback|During handling|Caused by|caused by|Completed |An error occurred|\s*status code:|\s*\{|\s*<|\s*\d{4}-\d\d-\d\d|\S+[$#>] |[EWIF]\d{4} )`)
 
 // bareCodes finds the codes of AWS as words, in whatever frame a program puts them.
 func bareCodes(p *passage) (found []sighting) {

@@ -323,12 +323,12 @@ func unknownByGo(p *passage, at, end int, r *Recognised) bool {
 
 // modelled says whether it is the SDK for Go that names a request, and then an error.
 func modelled(p *passage, at, _ int, r *Recognised) bool {
-	return !strings.HasSuffix(r.Code, "ID") && goStatus.MatchString(p.squeezed[max(0, at-30):at])
+	return !strings.HasSuffix(r.Code, "ID") && goStatus().MatchString(p.squeezed[max(0, at-30):at])
 }
 
 // statusAsCode makes do with the status where there is no code.
 func statusAsCode(p *passage, at, _ int, r *Recognised) bool {
-	if m := last(goStatus, p.squeezed[max(0, at-300):at]); r.Status == 0 && m != nil && m[1] != "0" {
+	if m := last(goStatus(), p.squeezed[max(0, at-300):at]); r.Status == 0 && m != nil && m[1] != "0" {
 		r.Code = m[1]
 		return true
 	}
@@ -377,18 +377,20 @@ func sentenceBefore(p *passage, at, _ int, r *Recognised) bool {
 
 // arnBefore wants AWS's sentence: others have it as well.
 func arnBefore(p *passage, at, end int, _ *Recognised) bool {
-	return strings.Contains(p.lower[max(0, at-300):at], "arn:aws") || actionShape.MatchString(p.squeezed[end:min(len(p.squeezed), end+80)])
+	return strings.Contains(p.lower[max(0, at-300):at], "arn:aws") || actionShape().MatchString(p.squeezed[end:min(len(p.squeezed), end+80)])
 }
 
-var actionShape = regexp.MustCompile(`^[a-z0-9-]{2,30}:[A-Z][A-Za-z0-9]{2,60}`)
+var actionShape = late(`^[a-z0-9-]{2,30}:[A-Z][A-Za-z0-9]{2,60}`)
 
 // noToken says whether the file that is missing is none of a token.
 func noToken(p *passage, _, end int, _ *Recognised) bool {
 	return !strings.Contains(p.lower[end:min(len(p.lower), end+200)], "token")
 }
 
+var yearBefore = late(`year\d{9,12}$`)
+
 func afterYear(p *passage, at, _ int, _ *Recognised) bool {
-	return regexp.MustCompile(`year\d{9,12}$`).MatchString(p.lower[max(0, at-20):at])
+	return yearBefore().MatchString(p.lower[max(0, at-20):at])
 }
 
 // goTransport tells why the SDK for Go had no answer.

@@ -8,20 +8,20 @@ import (
 
 // quotable is what may stand in a quotation: words of a sentence and the names that
 // AWS prints. Whatever looks otherwise may be a secret, and is left out.
-var quotable = []*regexp.Regexp{
-	regexp.MustCompile(`^[A-Za-z]?[a-z]{0,24}(?:['-][a-z]{1,16}){0,3}$|^[A-Z]{1,6}[0-9]?$|^[0-9]{1,10}%?$|^[-+=]$`),
-	regexp.MustCompile(`^(?:[A-Z]{1,4}[a-z]{1,20}){2,6}$`),                                                                     // a code
-	regexp.MustCompile(`^[a-z][a-z0-9-]{1,30}:[A-Z][A-Za-z]{2,60}$`),                                                           // an action
-	regexp.MustCompile(`^\d{8}T\d{6}Z$|^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`),                                                     // an instant
-	regexp.MustCompile(`^(https?://)?([a-z0-9-]{1,63}\.){1,6}(amazonaws\.com(\.cn)?|api\.aws|aws|awsapps\.com)(:\d{1,5})?/?$`), // a host of AWS
-	regexp.MustCompile(`^(https?://)?(localhost|\d{1,3}(\.\d{1,3}){3})(:\d{1,5})?/?$`),                                         // another
-	regexp.MustCompile(`^[a-z]{2,4}(-[a-z]{2,10}){1,3}-\d{1,2}$`),                                                              // a region
-	regexp.MustCompile(`^arn:aws[a-z-]{0,10}:[a-z0-9-]{1,30}:[a-z0-9-]{0,20}:\d{0,12}:[A-Za-z0-9_+=,.@/:*-]{1,160}$`),
+var quotable = []func() *regexp.Regexp{
+	late(`^[A-Za-z]?[a-z]{0,24}(?:['-][a-z]{1,16}){0,3}$|^[A-Z]{1,6}[0-9]?$|^[0-9]{1,10}%?$|^[-+=]$`),
+	late(`^(?:[A-Z]{1,4}[a-z]{1,20}){2,6}$`),                                                                     // a code
+	late(`^[a-z][a-z0-9-]{1,30}:[A-Z][A-Za-z]{2,60}$`),                                                           // an action
+	late(`^\d{8}T\d{6}Z$|^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`),                                                     // an instant
+	late(`^(https?://)?([a-z0-9-]{1,63}\.){1,6}(amazonaws\.com(\.cn)?|api\.aws|aws|awsapps\.com)(:\d{1,5})?/?$`), // a host of AWS
+	late(`^(https?://)?(localhost|\d{1,3}(\.\d{1,3}){3})(:\d{1,5})?/?$`),                                         // another
+	late(`^[a-z]{2,4}(-[a-z]{2,10}){1,3}-\d{1,2}$`),                                                              // a region
+	late(`^arn:aws[a-z-]{0,10}:[a-z0-9-]{1,30}:[a-z0-9-]{0,20}:\d{0,12}:[A-Za-z0-9_+=,.@/:*-]{1,160}$`),
 }
 
 var (
-	shownKeyID  = regexp.MustCompile(`^A[KS]IA[A-Z0-9]{16}$`)
-	namesSecret = regexp.MustCompile(`(?i)(secret|token|passw|pwd|bearer|authorization|cookie|signature)\w*["']?[:=]$`)
+	shownKeyID  = late(`^A[KS]IA[A-Z0-9]{16}$`)
+	namesSecret = late(`(?i)(secret|token|passw|pwd|bearer|authorization|cookie|signature)\w*["']?[:=]$`)
 )
 
 // quote is what may be shown of a text from outside: at most 200 bytes on one line,
@@ -37,7 +37,7 @@ func quote(text string) string {
 		if !secretNext {
 			shown = quoteWord(word)
 		}
-		secretNext = namesSecret.MatchString(word)
+		secretNext = namesSecret().MatchString(word)
 		if shown == "…" && len(out) > 0 && out[len(out)-1] == "…" {
 			continue
 		}
@@ -74,9 +74,9 @@ func quoteWord(word string) string {
 		return "…"
 	}
 	switch {
-	case shownKeyID.MatchString(core):
+	case shownKeyID().MatchString(core):
 		core = maskID(core)
-	case !slices.ContainsFunc(quotable, func(re *regexp.Regexp) bool { return re.MatchString(core) }):
+	case !slices.ContainsFunc(quotable, func(re func() *regexp.Regexp) bool { return re().MatchString(core) }):
 		core = "…"
 	}
 	return before + core + after

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -12,17 +11,17 @@ import (
 func (r Recognised) Findings(p Patient) []Finding {
 	squeezed := strings.NewReplacer(`"`, "", "'", "", "`", "", `\`, "").Replace(strings.Join(strings.Fields(r.text), ""))
 	switch {
-	case denial.MatchString(squeezed):
-		return []Finding{denied(denial.FindStringSubmatch(squeezed))}
-	case signedAt.MatchString(squeezed):
-		return signedWrong(signedAt.FindStringSubmatch(squeezed))
-	case expecting.MatchString(squeezed):
-		region := expecting.FindStringSubmatch(squeezed)[1]
+	case denial().MatchString(squeezed):
+		return []Finding{denied(denial().FindStringSubmatch(squeezed))}
+	case signedAt().MatchString(squeezed):
+		return signedWrong(signedAt().FindStringSubmatch(squeezed))
+	case expecting().MatchString(squeezed):
+		region := expecting().FindStringSubmatch(squeezed)[1]
 		return []Finding{{Check: "aws.region", Status: Fail,
 			Evidence: fmt.Sprintf("the bucket is in %s, and another region was asked", region),
 			Fix:      fmt.Sprintf("export AWS_REGION=%s AWS_DEFAULT_REGION=%s", region, region)}}
-	case r.Code == "RegistryTokenExpired" && registry.MatchString(squeezed):
-		m := registry.FindStringSubmatch(squeezed)
+	case r.Code == "RegistryTokenExpired" && registry().MatchString(squeezed):
+		m := registry().FindStringSubmatch(squeezed)
 		return []Finding{{Check: "aws.token", Status: Fail,
 			Evidence: fmt.Sprintf("docker has no valid password for the registry %s", m[0]),
 			Fix:      fmt.Sprintf("aws ecr get-login-password --region %s | docker login --username AWS --password-stdin %s", m[1], m[0])}}
@@ -38,12 +37,12 @@ const (
 )
 
 var (
-	denial = regexp.MustCompile(`[Uu]ser:(` + arnShape + `[A-Za-z0-9_+=,.@/-]{1,200}?)isnotauthorizedtoperform:([a-z][a-z0-9-]{1,30}:[A-Z][A-Za-z]{1,60}?)` +
-		`(?:onresource:(` + arnShape + `[A-Za-z0-9_+=,.@/:*-]{1,300}?))?(because[a-z-]+|withanexplicitdeny[a-z-]*|[.,;(<{}\[]|$)`)
-	signedAt  = regexp.MustCompile(`[Ss]ignature(?:expired|notyetcurrent):(\d{8}T\d{6}Z)is(?:nowearlier|stilllater)than\d{8}T\d{6}Z\((\d{8}T\d{6}Z)[+-]`)
-	expecting = regexp.MustCompile(`iswrong;expecting(` + regionShape + `)`)
-	registry  = regexp.MustCompile(`\d{12}\.dkr\.ecr\.(` + regionShape + `)\.amazonaws\.com(?:\.cn)?`)
-	rolePart  = regexp.MustCompile(`^arn:aws[a-z-]*:(?:iam|sts)::\d{12}:(?:assumed-)?role/(?:[\w+=,.@-]+/)*?([\w+=,.@-]{1,64})(?:/[\w+=,.@-]{1,64})?$`)
+	denial = late(`[Uu]ser:(` + arnShape + `[A-Za-z0-9_+=,.@/-]+?)isnotauthorizedtoperform:([a-z][a-z0-9-]{1,30}:[A-Z][A-Za-z]{1,60}?)` +
+		`(?:onresource:(` + arnShape + `[A-Za-z0-9_+=,.@/:*-]+?))?(because[a-z-]+|withanexplicitdeny[a-z-]*|[.,;(<{}\[]|$)`)
+	signedAt  = late(`[Ss]ignature(?:expired|notyetcurrent):(\d{8}T\d{6}Z)is(?:nowearlier|stilllater)than\d{8}T\d{6}Z\((\d{8}T\d{6}Z)[+-]`)
+	expecting = late(`iswrong;expecting(` + regionShape + `)`)
+	registry  = late(`\d{12}\.dkr\.ecr\.(` + regionShape + `)\.amazonaws\.com(?:\.cn)?`)
+	rolePart  = late(`^arn:aws[a-z-]*:(?:iam|sts)::\d{12}:(?:assumed-)?role/(?:[\w+=,.@-]+/)*?([\w+=,.@-]{1,64})(?:/[\w+=,.@-]{1,64})?$`)
 )
 
 // denied is a denial that says who wanted what.
@@ -53,7 +52,7 @@ func denied(m []string) Finding {
 	if resource != "" {
 		f.Evidence += " on " + clip(resource)
 	}
-	if target := rolePart.FindStringSubmatch(resource); action == "sts:AssumeRole" && target != nil && strings.Contains(resource, ":role/") {
+	if target := rolePart().FindStringSubmatch(resource); action == "sts:AssumeRole" && target != nil && strings.Contains(resource, ":role/") {
 		f.Evidence += ": there is no such role, its trust policy does not admit it, or it has no policy that allows this"
 		f.Fix = "aws iam get-role --role-name " + quoted(resource[strings.LastIndexByte(resource, '/')+1:]) + " --query Role.AssumeRolePolicyDocument"
 		return f
