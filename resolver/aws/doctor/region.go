@@ -123,7 +123,7 @@ func checkRegion(_ context.Context, x *examination) (found []Finding) {
 		return append(found, f)
 	}
 	switch {
-	case len(said) == 0 && none == 0: // no file could be read
+	case len(said) == 0 && (none == 0 || !x.usesAWS()): // no file could be read, or nobody needs one
 	case len(said) == 0:
 		status, what := Warn, "no region is set: most services need one"
 		if x.overridden() {
