@@ -130,7 +130,7 @@ func (x *examination) textOfFile(f *file) (found []Finding) {
 	r := f.asPython
 	// Neither the shell nor a failing conversion is to leave secrets in the open.
 	convert := func(from string) string {
-		return `sh -c 'umask 077 && iconv -f ` + from + ` -t UTF-8 "$1" >"$1.new" && mv "$1.new" "$1"' sh ` + path
+		return `sh -c 'umask 077 && iconv -f ` + from + ` -t UTF-8 "$1" >"$1.new" && mv "$1.new" "$1"' sh ` + x.real(f)
 	}
 	const bom = "\xef\xbb\xbf"
 	switch from := wide(f.content); {
@@ -151,9 +151,9 @@ func (x *examination) textOfFile(f *file) (found []Finding) {
 		found = append(found, fileFinding(Fail, x.refusalFix(f), "%s %s, so that the AWS CLI and boto3 refuse all of it", f.at(r.told()), r.refusal))
 	}
 	if n := bytes.Count(f.content, []byte("\r\n")); n > 0 {
-		found = append(found, fileFinding(Warn, `sed -i 's/\r$//' `+path, "%s has %s with the line end of Windows (CR LF), which some programs take as part of a value", f.shown, lines(n)))
+		found = append(found, fileFinding(Warn, inPlace+`'s/\r$//' `+x.real(f), "%s has %s with the line end of Windows (CR LF), which some programs take as part of a value", f.shown, lines(n)))
 	} else if bytes.IndexByte(f.content, '\r') >= 0 {
-		found = append(found, fileFinding(Warn, `sh -c 'umask 077 && tr "\r" "\n" <"$1" >"$1.new" && mv "$1.new" "$1"' sh `+path,
+		found = append(found, fileFinding(Warn, `sh -c 'umask 077 && tr "\r" "\n" <"$1" >"$1.new" && mv "$1.new" "$1"' sh `+x.real(f),
 			"%s has carriage returns, which only some programs read as the end of a line", f.shown))
 	}
 	return found
@@ -211,7 +211,7 @@ func isLatin1(b []byte) bool {
 func (x *examination) refusalFix(f *file) string {
 	r := f.asPython
 	if r.refusal == beforeSection && f.asGo.sections["default"] == nil && r.sections["default"] == nil && hasProperty(f.content) {
-		return "sed -i '1i [default]' " + x.inCommand(f.path)
+		return inPlace + "'1i [default]' " + x.real(f)
 	}
 	var commands []string
 	for _, s := range r.lines {
@@ -221,7 +221,7 @@ func (x *examination) refusalFix(f *file) string {
 		}
 		commands = append(commands, lines+"s/^/# /")
 	}
-	return "sed -i '" + strings.Join(commands, ";") + "' " + x.inCommand(f.path)
+	return inPlace + "'" + strings.Join(commands, ";") + "' " + x.real(f)
 }
 
 // hasProperty says whether the first line that counts is name = value: then a

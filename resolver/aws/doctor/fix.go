@@ -2,7 +2,11 @@ package doctor
 
 import (
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -85,6 +89,19 @@ func (x *examination) reenter(s Source) string {
 	return x.unset(append(slices.Clone(family), "AWS_ACCESS_KEY", "AWS_SECRET_KEY")...)
 }
 
+// inPlace begins a command that edits a file with sed.
+var inPlace = map[bool]string{false: "sed -i ", true: "sed -i '' "}[runtime.GOOS == "darwin"]
+
+// real is a file in a command that writes it anew: a symbolic link stays one.
+func (x *examination) real(f *file) string {
+	if path, err := filepath.EvalSymlinks(f.path); err == nil {
+		if info, err := os.Lstat(f.path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return x.inCommand(path)
+		}
+	}
+	return x.inCommand(f.path)
+}
+
 // edit changes lines of a file by a command of sed.
 func (x *examination) edit(f *file, first, last int, command string) string {
 	lines := fmt.Sprint(first)
@@ -95,7 +112,7 @@ func (x *examination) edit(f *file, first, last int, command string) string {
 	if strings.Contains(command, "'") {
 		quote = `"`
 	}
-	return "sed -i " + quote + lines + command + quote + " " + x.inCommand(f.path)
+	return inPlace + quote + lines + command + quote + " " + x.real(f)
 }
 
 // lastLine is where a section of a file ends.

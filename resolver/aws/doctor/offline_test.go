@@ -190,6 +190,10 @@ var faults = []fault{
 	{setup: setup{name: "CRLF", credentials: strings.ReplaceAll(good, "\n", "\r\n")}, check: "aws.files", status: Warn, evidence: "3 lines with the line end of Windows", fix: `sed -i 's/\r$//' ~/.aws/credentials`},
 	{setup: setup{name: "nested nonsense", config: "[default]\nregion = us-east-1\ns3 =\n  max\n", credentials: good}, check: "aws.files", evidence: "~/.aws/config:4", fix: "sed -i '3,4s/^/# /' ~/.aws/config"},
 	{setup: setup{name: "symlink loop"}, check: "aws.files", evidence: "loop of symbolic links", fix: "rm ~/.aws/credentials", stays: true, prepare: func(t *testing.T, home string) { link(t, "credentials", filepath.Join(home, ".aws", "credentials")) }},
+	{setup: setup{name: "half-written behind a link"}, check: "aws.files", evidence: "~/.aws/credentials:4", fix: "sed -i '4s/^/# /' ~/dotfiles/aws", prepare: func(t *testing.T, home string) {
+		put(t, filepath.Join(home, "dotfiles", "aws"), good+"[ot", 0o600)
+		link(t, "../dotfiles/aws", filepath.Join(home, ".aws", "credentials"))
+	}},
 	{setup: setup{name: "dangling link", config: good}, check: "aws.files", status: Warn, evidence: "leads nowhere", fix: "rm ~/.aws/credentials", prepare: func(t *testing.T, home string) { link(t, "/nowhere", filepath.Join(home, ".aws", "credentials")) }},
 	{setup: setup{name: "directory", config: good}, check: "aws.files", status: Warn, evidence: "is a directory", prepare: func(t *testing.T, home string) {
 		if err := os.Mkdir(filepath.Join(home, ".aws", "credentials"), 0o700); err != nil {
