@@ -16,12 +16,12 @@ const maxSegment = 40
 // there is nothing. It is told by ambit's own variables alone, as a shell exports
 // them, and nothing else is read. The text is that of [shells.PrintableSegment].
 func Segment(lookup func(name string) (string, bool), now time.Time) string {
-	if state, _ := lookup(StateVar); state == "" {
-		return ""
-	}
 	label, _ := lookup(EnvVar)
 	if label == "" {
-		return "not loaded"
+		if state, _ := lookup(StateVar); state != "" {
+			return "not loaded"
+		}
+		return ""
 	}
 	label = shells.PrintableSegment(label)
 	if len(label) > maxSegment {

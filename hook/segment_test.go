@@ -12,7 +12,8 @@ func TestSegment(t *testing.T) {
 		state, env, expires, want string
 	}{
 		{"", "", "", ""},
-		{"", "shop/dev", "1700002520", ""}, // the user's own variables
+		{"", "shop/dev", "1700002520", "shop/dev 42m"}, // below "ambit run"
+		{"", "", "1700002520", ""},
 		{"1x", "shop/dev", "", "shop/dev"},
 		{"1x", "shop/dev", "1700002520", "shop/dev 42m"},
 		{"1x", "shop/dev", "1700000045", "shop/dev 45s"},

@@ -131,7 +131,10 @@ func (tm *terminal) play(b block) {
 }
 
 func TestReadmeLinks(t *testing.T) {
-	text, _ := readme(t)
+	text, blocks := readme(t)
+	for _, b := range blocks {
+		text = strings.Replace(text, b.text, "", 1) // other languages have brackets, too
+	}
 	n := 0
 	for _, m := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(text, -1) {
 		if strings.HasPrefix(m[1], "https://") {

@@ -173,6 +173,7 @@ func TestSegmentReadsNothing(t *testing.T) {
 		t.Error("strace shows nothing")
 	}
 	delete(h.env, "AMBIT_STATE")
+	delete(h.env, "AMBIT_ENV")
 	if r := h.run("home/shop", filepath.Join(built, "ambit-hook"), "prompt"); r.status != 0 || r.stdout+r.stderr != "" {
 		t.Errorf("outside: %+v", r)
 	}
