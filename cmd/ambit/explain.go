@@ -91,9 +91,6 @@ func runExplain(ctx context.Context, a *ambit, text io.Reader, o explainOptions)
 	if err != nil {
 		return err
 	}
-	if len(found) == 0 {
-		return withHint(errors.New("there is no error of AWS in the text, as far as ambit knows"), "ambit doctor looks at everything")
-	}
 	first := found[0]
 	bounded, stop := context.WithTimeout(ctx, doctorTime)
 	defer stop()
@@ -112,26 +109,31 @@ func runExplain(ctx context.Context, a *ambit, text io.Reader, o explainOptions)
 	return err
 }
 
-// recogniseIn reads a text that may come slowly: a person may give up.
+// recogniseIn reads a text that may come slowly: a person may give up. It returns at
+// least one error of AWS, or an error of its own.
 func recogniseIn(ctx context.Context, text io.Reader) ([]doctor.Recognised, error) {
 	type result struct {
 		found []doctor.Recognised
 		err   error
-		empty bool
+		size  int64
 	}
 	done := make(chan result, 1)
 	go func() {
 		counted := &countingReader{r: text}
 		found, err := doctor.Recognise(counted)
-		done <- result{found, err, counted.n == 0}
+		done <- result{found, err, counted.n}
 	}()
 	select {
 	case r := <-done:
 		switch {
 		case r.err != nil:
 			return nil, fmt.Errorf("cannot read the text: %w", r.err)
-		case r.empty:
+		case r.size == 0:
 			return nil, usageError{"the text is empty", "errors go to standard error: " + explainUsage}
+		case len(r.found) == 0 && r.size >= doctor.MostText:
+			return nil, withHint(errors.New("there is no error of AWS in the first 10 MiB of the text, as far as ambit knows"), "give it the part with the error, such as its end: tail -c 100000")
+		case len(r.found) == 0:
+			return nil, withHint(errors.New("there is no error of AWS in the text, as far as ambit knows"), "ambit doctor looks at everything")
 		}
 		return r.found, nil
 	case <-ctx.Done():

@@ -40,6 +40,7 @@ func TestExplainUsage(t *testing.T) {
 	}{
 		"empty":          {args: []string{"--offline"}, status: 2, want: "the text is empty"},
 		"nothing known":  {text: "all is well\n", status: 1, want: "ambit doctor looks at everything"},
+		"only the end":   {text: strings.Repeat("all is well\n", 1<<20) + expiredText, status: 1, want: "in the first 10 MiB"},
 		"unknown format": {args: []string{"--format", "yaml", expiredText}, status: 2, want: "unknown format"},
 	} {
 		out, errs, status := explained(t, tt.text, nil, tt.args...)
