@@ -266,12 +266,13 @@ func (x *examination) endpointLeadsAstray(what string) []Finding {
 				continue
 			}
 			seen[o.from] = true
-			from = append(from, o.from)
 			if o.file == nil {
-				variables = append(variables, o.from)
-			} else {
-				edits = append(edits, x.edit(o.file, o.line, 0, "d"))
+				from, variables = append(from, o.from), append(variables, o.from)
+				continue
 			}
+			profile, _ := x.profileInForce(r)
+			from = append(from, fmt.Sprintf("endpoint_url of profile %q at %s", clip(profile), o.from))
+			edits = append(edits, x.edit(o.file, o.line, 0, "d"))
 		}
 	}
 	if len(from) == 0 || x.failed("aws.endpoint") {
