@@ -80,6 +80,12 @@ var machineStories = []story{
 		w.env["HTTP_PROXY"], w.env["http_proxy"] = "http://"+proxy, "http://"+proxy
 		return want{check: "aws.network", evidence: []string{"metadata", "(?i)http_proxy"}, fix: `export NO_PROXY=169\.254\.169\.254,169\.254\.170\.2,169\.254\.170\.23`, who: instance}
 	}},
+	{"metadata service switched off", func(w *world) want {
+		w.onInstance()
+		w.env["AWS_EC2_METADATA_DISABLED"] = "true"
+		w.write(".aws/config", "[default]\nregion = eu-central-1\nrole_arn = "+devRole+"\ncredential_source = Ec2InstanceMetadata\n")
+		return want{check: "aws.order|aws.runtime", evidence: []string{"AWS_EC2_METADATA_DISABLED"}, fix: `unset AWS_EC2_METADATA_DISABLED`, who: "/dev/"}
+	}},
 	{"task without a role", func(w *world) want {
 		w.env["AWS_EXECUTION_ENV"] = "AWS_ECS_FARGATE"
 		l := w.abroad()

@@ -34,13 +34,21 @@ func checkOrder(_ context.Context, x *examination) (found []Finding) {
 		found = append(found, f)
 	}
 	if s, _, ok := x.winner(cli2); ok && len(found) == 0 && s.Kind != "instance" {
-		what := s.Place
+		what := s.told()
 		if s.KeyID != "" {
 			what += " with " + s.KeyID
 		}
 		found = append(found, Finding{Check: "aws.order", Status: OK, Evidence: what + " wins for the AWS CLI, boto3 and Go"})
 	}
 	return found
+}
+
+// told is the place in a sentence.
+func (s Source) told() string {
+	if strings.HasPrefix(s.Place, "environment") || s.Kind == "container" {
+		return "the " + s.Place
+	}
+	return s.Place
 }
 
 func orderFinding(status Status, fix, format string, args ...any) Finding {
@@ -163,6 +171,8 @@ func (x *examination) roleSourceFix(r reader, name string) string {
 	p := x.profile(r, name)
 	meant := resolver.Nearest(p.get("source_profile"), withKeys)
 	switch {
+	case strings.EqualFold(p.get("credential_source"), "Ec2InstanceMetadata") && strings.EqualFold(x.env("AWS_EC2_METADATA_DISABLED"), "true"):
+		return x.unset("AWS_EC2_METADATA_DISABLED")
 	case meant != "":
 	case slices.Contains(withKeys, "default"):
 		meant = "default"
@@ -212,7 +222,7 @@ func (x *examination) ignoredProfile() (Finding, bool) {
 	if winner.Kind == "web identity" {
 		names = []string{"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME"}
 	}
-	evidence := fmt.Sprintf("%s names %q, but %s wins", variable, clip(name), winner.Place)
+	evidence := fmt.Sprintf("%s names %q, but %s wins", variable, clip(name), winner.told())
 	if winner.KeyID != "" {
 		evidence += " with " + winner.KeyID
 	}
@@ -248,15 +258,15 @@ func (x *examination) shadowedFile() (Finding, bool) {
 // disagreement tells of readers that take different keys, where nothing else
 // explained it.
 func (x *examination) disagreement() (Finding, bool) {
-	python, _, ok := x.winner(cli1)
+	python, trouble, ok := x.winner(cli1)
 	other, _, also := x.winner(goSDK)
-	if !ok || !also || python.Kind == "instance" || other.Kind == "instance" || python.Place == other.Place && python.Kind == other.Kind {
+	if !ok || !also || trouble != "" || python.Kind == "instance" || other.Kind == "instance" || python.Place == other.Place && python.Kind == other.Kind {
 		return Finding{}, false
 	}
 	if python.KeyID != "" && python.keys.AccessKeyID == other.keys.AccessKeyID {
 		return Finding{}, false
 	}
-	return orderFinding(Warn, "", "the AWS CLI and boto3 take %s, Go takes %s", python.Place, other.Place), true
+	return orderFinding(Warn, "", "the AWS CLI and boto3 take %s, Go takes %s", python.told(), other.told()), true
 }
 
 // noCredentials tells that no place holds any. The metadata of an instance are
