@@ -23,7 +23,7 @@ func checkFamily(_ context.Context, x *examination) (found []Finding) {
 			if temporary(s.id.value) {
 				what = "a temporary key, and its session token"
 			}
-			found = append(found, Finding{Check: "aws.family", Status: OK, Evidence: fmt.Sprintf("%s in %s is %s", s.KeyID, s.Place, what)})
+			found = append(found, Finding{Check: "aws.family", Status: OK, Evidence: fmt.Sprintf("%s in %s is %s", s.KeyID, s.told(), what)})
 		}
 	}
 	return found

@@ -89,7 +89,7 @@ func (x *examination) sets() (out []set) {
 // checkKeys looks whether keys have the form that AWS gives them.
 func checkKeys(_ context.Context, x *examination) (found []Finding) {
 	for _, s := range x.sets() {
-		f := Finding{Check: "aws.keys", Status: OK, Evidence: s.KeyID + " in " + s.Place + " has the form of an access key"}
+		f := Finding{Check: "aws.keys", Status: OK, Evidence: s.KeyID + " in " + s.told() + " has the form of an access key"}
 		if s.Account != "" {
 			f.Evidence += " of account " + s.Account
 		}

@@ -100,17 +100,23 @@ func checkRegion(_ context.Context, x *examination) (found []Finding) {
 		}
 	}
 	faulty := false
-	for _, c := range said {
+	for i, c := range said {
 		fault, sure, meant := regionFault(c.name, x.overridden())
-		if fault == "" {
+		if fault == "" || slices.ContainsFunc(said[:i], func(o regionChoice) bool { return o.name == c.name && o.profile == c.profile }) {
 			continue
+		}
+		from, are := c.from, "is"
+		for _, o := range said[i+1:] {
+			if o.name == c.name && o.profile == c.profile {
+				from, are = from+" and "+o.from, "are"
+			}
 		}
 		faulty = true
 		status := Warn
 		if sure {
 			status = Fail
 		}
-		evidence := fmt.Sprintf("%s is %q, which %s", c.from, clip(c.name), fault)
+		evidence := fmt.Sprintf("%s %s %q, which %s", from, are, clip(c.name), fault)
 		if meant != "" {
 			evidence += "; it is probably " + meant
 		}

@@ -54,7 +54,7 @@ func (x *examination) stops(r reader) stop {
 		}
 	}
 	if session := p.get("sso_session"); session != "" && x.session(goSDK, session) == nil {
-		return stop{"aws.order", fmt.Sprintf("sso_session of profile %q names %q, which is not there", clip(name), clip(session))}
+		return stop{"aws.token", fmt.Sprintf("sso_session of profile %q names %q, which is not there", clip(name), clip(session))}
 	}
 	return stop{}
 }
