@@ -28,6 +28,17 @@ func (x *examination) overridden() bool {
 	return false
 }
 
+// mixed says whether any service is asked somewhere else than at AWS: the keys may
+// then be those of another cloud.
+func (x *examination) mixed() bool {
+	for _, r := range readers {
+		if slices.ContainsFunc(x.overrides(r), func(o override) bool { return !isAWS(o.url) }) {
+			return true
+		}
+	}
+	return false
+}
+
 // override is the endpoint that a reader takes for STS. Source:
 // ConfiguredEndpointProvider of botocore; "Service-specific endpoints" in the AWS
 // SDKs and Tools Reference Guide.

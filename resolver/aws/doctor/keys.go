@@ -109,7 +109,7 @@ func checkKeys(_ context.Context, x *examination) (found []Finding) {
 // of it. Other clouds and stand-ins make up keys of other forms: where an endpoint
 // is configured, what does not resemble AWS's is none of its business.
 func (x *examination) faults(s set) (faults []string, fix string) {
-	foreign := x.overridden() && !likeKeyID.MatchString(s.id.value) && !likeKeyID.MatchString(s.secret.value)
+	foreign := x.mixed() && !likeKeyID.MatchString(s.id.value) && !likeKeyID.MatchString(s.secret.value)
 	id, secret := tidy(s.id), tidy(s.secret)
 	if secretKey.MatchString(id) && keyID.MatchString(secret) {
 		fix = x.reenter(s.Source)

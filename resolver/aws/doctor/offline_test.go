@@ -371,6 +371,7 @@ func TestHealthy(t *testing.T) {
 		{name: "task", env: merge(region, env("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/x"))},
 		{name: "process", config: "[profile p]\nregion = us-east-1\ncredential_process = /bin/true\n", env: env("AWS_PROFILE", "p")},
 		{name: "stand-in with its own keys", env: merge(region, env("AWS_ACCESS_KEY_ID", "test", "AWS_SECRET_ACCESS_KEY", "test", "AWS_ENDPOINT_URL", "http://localhost:4566"))},
+		{name: "another cloud's storage", env: merge(region, env("AWS_ACCESS_KEY_ID", "0123456789abcdef0123456789abcdef", "AWS_SECRET_ACCESS_KEY", strings.Repeat("0123456789abcdef", 4), "AWS_ENDPOINT_URL_S3", "https://x.r2.cloudflarestorage.com"))},
 		{name: "comments and blanks", config: "# mine\n\n[default]\n; x\nregion=us-east-1\ns3 =\n  addressing_style = path\n\n[profile x]\n\nregion = eu-west-1\n", credentials: "\n# k\n" + good + "\n"},
 		{name: "new region", env: merge(envKeys(), env("AWS_REGION", "us-east-2", "AWS_DEFAULT_REGION", "us-east-2"))},
 		{name: "no file is meant", env: merge(region, envKeys(), env("AWS_CONFIG_FILE", "/dev/null", "AWS_SHARED_CREDENTIALS_FILE", "/dev/null"))},
@@ -379,7 +380,7 @@ func TestHealthy(t *testing.T) {
 			x := examinationOf(t, s)
 			found := offlineFindings(x)
 			for _, f := range found {
-				endpoint := f.Check == "aws.endpoint" && s.env["AWS_ENDPOINT_URL"] != "" // worth knowing
+				endpoint := f.Check == "aws.endpoint" && s.env["AWS_ENDPOINT_URL"]+s.env["AWS_ENDPOINT_URL_S3"] != "" // worth knowing
 				if f.Status == Fail || f.Status == Warn && !endpoint {
 					t.Error(spelled([]Finding{f}))
 				}
