@@ -108,7 +108,7 @@ func Examine(ctx context.Context, p Patient, only ...string) Report {
 			found[i] = *f.ifAccepted
 		}
 	}
-	return Report{Findings: withoutRepeats(found), Sources: x.sources()}
+	return Report{Findings: withoutRepeats(found), Sources: x.sourcesAsLearned()}
 }
 
 // withoutRepeats drops a warning where the same check failed, and the same mends it.

@@ -27,6 +27,9 @@ type examination struct {
 	investigation investigation
 	metadata      metadata
 
+	// learned is the winner with what is known of its keys once AWS was asked.
+	learned atomic.Pointer[Source]
+
 	// onInstance is set where an instance's metadata gave credentials: then it is a
 	// place that holds some.
 	onInstance atomic.Bool

@@ -53,11 +53,34 @@ func (x *examination) investigate(ctx context.Context) *investigation {
 		}
 		v.asked = true
 		v.who, v.answer, v.err = aws.Ask(ctx, x.baseline(), v.source.profile, v.keys, at)
-		if v.err == nil && v.reader.python() {
+		if v.err != nil {
+			return
+		}
+		if v.reader.python() {
 			x.accepted.Store(true)
 		}
+		learned := v.source
+		learned.KeyID, learned.Account = shown(v.keys), v.who.Account
+		switch {
+		case v.trial != nil:
+			learned.ExpiresAt = v.trial.Expires
+		case v.source.Kind == "instance":
+			learned.ExpiresAt = x.instance(ctx).expires
+		}
+		x.learned.Store(&learned)
 	})
 	return v
+}
+
+// sourcesAsLearned are the places, and of the one that won what AWS said about it.
+func (x *examination) sourcesAsLearned() []Source {
+	sources, known := x.sources(), x.learned.Load()
+	for i, s := range sources {
+		if known != nil && s.Place == known.Place && s.Kind == known.Kind {
+			sources[i].KeyID, sources[i].Account, sources[i].ExpiresAt = known.KeyID, known.Account, known.ExpiresAt
+		}
+	}
+	return sources
 }
 
 // shown is a set of keys as findings name it.

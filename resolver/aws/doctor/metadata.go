@@ -41,6 +41,7 @@ type metadata struct {
 	role       string
 	code       string // instead of Success; foreign
 	keys       aws.Keys
+	expires    time.Time
 }
 
 // instance asks the metadata service as the SDKs do, once.
@@ -70,7 +71,7 @@ func (x *examination) instance(ctx context.Context) *metadata {
 			return
 		}
 		status, body := x.metadataGet(ctx, m, roles+url.PathEscape(m.role), token)
-		var got struct{ Code, AccessKeyId, SecretAccessKey, Token string }
+		var got struct{ Code, AccessKeyId, SecretAccessKey, Token, Expiration string }
 		if status != http.StatusOK || json.Unmarshal([]byte(body), &got) != nil {
 			m.code = http.StatusText(status)
 			return
@@ -80,6 +81,7 @@ func (x *examination) instance(ctx context.Context) *metadata {
 			return
 		}
 		m.keys = aws.Keys{AccessKeyID: got.AccessKeyId, SecretAccessKey: secret.New(got.SecretAccessKey), SessionToken: secret.New(got.Token)}
+		m.expires, _ = time.Parse(time.RFC3339, got.Expiration) // one that cannot be read is not known
 		x.onInstance.Store(true)
 	})
 	return m

@@ -49,6 +49,21 @@ func (w *world) well(says string) {
 	}
 }
 
+// TestSourcesAsAWSKnowsThem: what was asked for shows who it is, and until when.
+func TestSourcesAsAWSKnowsThem(t *testing.T) {
+	w := newWorld(t)
+	w.withChain("")
+	s := Examine(context.Background(), w.Patient, all...).Sources[0]
+	if s.Kind != "role" || !strings.HasPrefix(s.KeyID, "ASIA…") || s.Account != "123456789012" || time.Until(s.ExpiresAt) < 50*time.Minute || s.CLI1 != Wins {
+		t.Errorf("%+v", s)
+	}
+	w = newWorld(t)
+	w.onInstance()
+	if s = Examine(context.Background(), w.Patient, all...).Sources[0]; s.Kind != "instance" || !strings.HasPrefix(s.KeyID, "ASIA…") || s.ExpiresAt.IsZero() {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestRoles(t *testing.T) {
 	t.Run("well", func(t *testing.T) {
 		w := newWorld(t)
