@@ -17,9 +17,9 @@ import (
 	"ambit/shells"
 )
 
-// hook checks that the shell in use has ambit's hook. A hook that runs has left
-// AMBIT_STATE where a file governs the directory, allowed or not; where none does
-// nobody needs the hook, and nothing shows whether it runs.
+// hook checks that the shell in use has ambit's hook, and that what other shells have
+// of it is in order. A hook that runs has left AMBIT_STATE where a file governs the
+// directory, allowed or not; elsewhere nothing shows whether it runs.
 func (p *setup) hook() {
 	const check = "hook"
 	p.program()
@@ -27,6 +27,15 @@ func (p *setup) hook() {
 	files := p.startupFiles(shell)
 	for _, f := range files {
 		p.oddities(shell, f)
+	}
+	for _, other := range []shells.Shell{shells.Bash, shells.Zsh, shells.Fish} {
+		theirs := p.startupFiles(other)
+		if other == shell || len(p.installs(theirs, other)) == 0 {
+			continue // nobody wants it there
+		}
+		for _, f := range theirs {
+			p.oddities(other, f)
+		}
 	}
 	p.hijacked()
 	governed := p.dir != "" && p.find(p.dir).File != "" && !p.sudo()
@@ -42,7 +51,7 @@ func (p *setup) hook() {
 	case p.hooked():
 		p.well(check, "it runs in this shell")
 	default:
-		p.well(check, "nothing here needs it")
+		p.add(check, doctor.Warn, p.installing(shell), "no start-up file of %s installs ambit's hook: no directory is loaded", shell)
 	}
 	if dir := p.environ["DIRENV_DIR"]; governed && dir != "" {
 		p.add(check, doctor.Warn, "", "direnv has loaded %s too; of what both set, the one whose hook runs last wins", p.tilde(strings.TrimPrefix(dir, "-")))

@@ -42,13 +42,15 @@ func (p *setup) startupFiles(shell shells.Shell) []startupFile {
 		home(".bash_profile", ".bash_login", ".profile", ".bashrc")
 	case shells.Zsh:
 		roots = append(roots, "/etc/zshenv", "/etc/zsh/zshenv", "/etc/zprofile", "/etc/zsh/zprofile", "/etc/zshrc", "/etc/zsh/zshrc")
+		home(".zshenv")
 		names := []string{".zshenv", ".zprofile", ".zshrc", ".zlogin"}
 		if dir := p.environ["ZDOTDIR"]; filepath.IsAbs(dir) {
 			for _, name := range names {
 				roots = append(roots, filepath.Join(dir, name))
 			}
+		} else {
+			home(names[1:]...)
 		}
-		home(names...)
 	case shells.Fish:
 		dir := p.fishConfig()
 		found, _ := filepath.Glob(filepath.Join(globSafe(dir), "conf.d", "*.fish")) // only a bad pattern is an error

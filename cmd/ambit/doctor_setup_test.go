@@ -64,6 +64,21 @@ func TestStartupFiles(t *testing.T) {
 	}
 }
 
+// zsh reads the files of ZDOTDIR, and not those of the home directory.
+func TestStartupFilesOfZDOTDIR(t *testing.T) {
+	p := homeWith(t, map[string]string{".zshrc": "eval \"$(ambit hook zsh)\"\n", "z/.zshrc": "true\n"})
+	if got := p.installs(p.startupFiles("zsh"), "zsh"); len(got) != 1 {
+		t.Errorf("without ZDOTDIR: %q", got)
+	}
+	p.environ["ZDOTDIR"] = p.places.Home + "/z"
+	if got := p.installs(p.startupFiles("zsh"), "zsh"); len(got) != 0 {
+		t.Errorf("with it: %q", got)
+	}
+	if got := p.installing("zsh"); !strings.Contains(got, ">> ~/z/.zshrc && ") {
+		t.Errorf("to install: %s", got)
+	}
+}
+
 // What is typed to install the hook leaves the lines that are there as they are.
 func TestInstalling(t *testing.T) {
 	for _, test := range []struct {
