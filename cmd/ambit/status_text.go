@@ -77,7 +77,7 @@ func (a *ambit) printChanges(variables []change) {
 		if len(names) == 0 {
 			return
 		}
-		a.names80(label, sign, names)
+		a.printNames(label, sign, names)
 		label = ""
 	}
 	var yours []string
@@ -96,8 +96,8 @@ func (a *ambit) printChanges(variables []change) {
 	list("yours since:", yours)
 }
 
-// names80 prints as many names as fit into [statusLines] lines.
-func (a *ambit) names80(label, sign string, names []string) {
+// printNames prints as many names as fit into [statusLines] lines.
+func (a *ambit) printNames(label, sign string, names []string) {
 	width := a.screen().columns - rowIndent - 2
 	for shown := len(names); shown > 0; shown-- {
 		text := sign + " " + strings.Join(names[:shown], " ")
