@@ -82,15 +82,7 @@ func TestRecogniseWrapped(t *testing.T) {
 		}
 		want := recognised(t, string(text))[0]
 		for _, columns := range []int{17, 40, 79, 80, 120} {
-			var wrapped strings.Builder
-			for line := range strings.Lines(string(text)) {
-				for len(line) > columns {
-					wrapped.WriteString(line[:columns] + "\r\n")
-					line = line[columns:]
-				}
-				wrapped.WriteString(line)
-			}
-			got := recognised(t, wrapped.String())
+			got := recognised(t, wrappedAt(columns, string(text)))
 			if len(got) == 0 || got[0].Code != want.Code || got[0].Kind != want.Kind || got[0].Operation != want.Operation || strings.ReplaceAll(got[0].Profile, "\n", "") != want.Profile {
 				t.Errorf("%s at %d columns: %+v", name, columns, got)
 			}
