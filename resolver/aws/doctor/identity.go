@@ -76,7 +76,7 @@ func (x *examination) refused(ctx context.Context, s Source, k aws.Keys, r aws.R
 	switch r.Code {
 	case "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired":
 		return finding("aws.token", fmt.Sprintf("%s has expired, says AWS (%s)", keys, r.Code), x.renew(s), beforeToken)
-	case "SignatureDoesNotMatch", "InvalidSignatureException", "RequestTimeTooSkewed", "RequestExpired", "AuthFailure":
+	case "SignatureDoesNotMatch", "InvalidSignatureException", "RequestTimeTooSkewed", "RequestExpired":
 		if skew, ok := skewIn(r.Message); ok || strings.HasPrefix(r.Code, "RequestTime") || r.Code == "RequestExpired" {
 			evidence := fmt.Sprintf("AWS says that what is signed here is of another time (%s)", r.Code)
 			if ok {
@@ -100,7 +100,7 @@ func (x *examination) refused(ctx context.Context, s Source, k aws.Keys, r aws.R
 				"aws ec2 describe-vpc-endpoints --filters Name=service-name,Values=com.amazonaws."+quoted(at.Region)+".sts", []string{"aws.endpoint"})
 		}
 		return finding("aws.keys", fmt.Sprintf("AWS denies %s even its own identity (%s)", keys, r.Code), "", beforeKeys)
-	case "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "InvalidToken", "OptInRequired", "InvalidClientTokenID":
+	case "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "InvalidToken", "AuthFailure", "OptInRequired":
 		return x.unknownKeys(ctx, s, k, r, at, keys, long)
 	}
 	if strings.Contains(r.Code, "Throttl") || r.Status == 429 {
