@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -105,6 +107,66 @@ func TestShellWord(t *testing.T) {
 	} {
 		if got := shellWord(word); got != want {
 			t.Errorf("%q: %s, wanted %s", word, got, want)
+		}
+	}
+}
+
+// The program of the prompt is the one that belongs to this program.
+func TestHookProgram(t *testing.T) {
+	defer func(was string) { version = was }(version)
+	for _, test := range []struct {
+		name, script, version string
+		want                  string // in the only finding, or "" for none
+	}{
+		{"missing", "", "", "there is no ambit-hook beside"},
+		{"old", "echo usage >&2; exit 2", "1.2.3", "is of an older version than ambit 1.2.3"},
+		{"another program", "echo hello", "1.2.3", "is of an older version"},
+		{"other release", "echo ambit-hook 1.2.2", "1.2.3", "is of version 1.2.2 and ambit of 1.2.3"},
+		{"same release", "echo ambit-hook 1.2.3", "1.2.3", ""},
+		{"a build of somebody's own", "echo 'ambit-hook (devel)'", "", ""},
+		{"hostile", `printf 'ambit-hook %0500d\033[2J' 7`, "1.2.3", "is of version 00"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := homeWith(t, nil)
+			p.self, version = filepath.Join(p.places.Home, "ambit"), test.version
+			if test.script != "" {
+				if err := os.WriteFile(filepath.Join(p.places.Home, "ambit-hook"), []byte("#!/bin/sh\n"+test.script+"\n"), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p.program()
+			switch {
+			case test.want == "" && len(p.findings) > 0, test.want != "" && len(p.findings) != 1:
+				t.Fatalf("%+v", p.findings)
+			case test.want != "" && (p.findings[0].Status != "warn" || !strings.Contains(p.findings[0].Evidence, test.want) || len(p.findings[0].Evidence) > 3*maxForeign):
+				t.Errorf("%+v lacks %q", p.findings[0], test.want)
+			}
+		})
+	}
+}
+
+// Where PATH finds another program, what doctor tells to type would run that.
+func TestPathFindsThisProgram(t *testing.T) {
+	p := homeWith(t, map[string]string{"a/ambit": "one", "b/ambit": "two", "c/ambit": "one"})
+	for _, dir := range []string{"a", "b", "c"} {
+		if err := os.Chmod(filepath.Join(p.places.Home, dir, "ambit"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.self = filepath.Join(p.places.Home, "a", "ambit")
+	for _, test := range []struct{ path, status, want string }{
+		{"a", "ok", "PATH finds ~/a/ambit"},
+		{"c", "ok", "PATH finds ~/c/ambit"}, // a copy
+		{"b", "warn", "PATH finds another ambit, ~/b/ambit"},
+		{"none", "warn", "PATH finds no ambit"},
+	} {
+		t.Setenv("PATH", filepath.Join(p.places.Home, test.path))
+		p.findings = nil
+		p.path()
+		if len(p.findings) != 1 || string(p.findings[0].Status) != test.status || !strings.Contains(p.findings[0].Evidence, test.want) {
+			t.Errorf("%s: %+v", test.path, p.findings)
+		} else if test.status == "warn" && p.findings[0].Fix != "export PATH="+filepath.Dir(p.self)+`:"$PATH"` {
+			t.Errorf("%s: fix: %s", test.path, p.findings[0].Fix)
 		}
 	}
 }
