@@ -33,8 +33,8 @@ what would have to be opened is [unknown].
 In JSON, "version" is 1; "by" is ambit, you or nobody; "origin.kind" is variable,
 file, dotenv, path, unset, provider (which may have the name), follows or taken
 (set or unset with "because"), or delivered (by the profile of "deliver: profile");
-"definition" is read, or why it was not: none, blocked, denied, broken. Instants
-are seconds since the Unix epoch; absent parts are left out.`,
+"definition" is read, or why it was not: blocked, denied, broken. Instants are
+seconds since the Unix epoch; absent parts are left out.`,
 		Example: `  ambit why AWS_ACCESS_KEY_ID
   ambit why PATH --format json`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -83,7 +83,8 @@ type why struct {
 	Replaced    *whyReplaced `json:"replaced,omitempty"`
 	Cache       *whyCache    `json:"cache,omitempty"`
 
-	length int // of the live value, in bytes
+	length int  // of the live value, in bytes
+	run    bool // this may be the work of "ambit run"
 }
 
 type place struct {
@@ -168,6 +169,7 @@ func (a *ambit) why(ctx context.Context, name string) why {
 	}
 	sh := a.session()
 	a.held(&w, sh, value)
+	w.run = sh.session == nil && a.environ[hook.EnvVar] != ""
 
 	found := a.find(a.dir)
 	dir := found.Dir
@@ -372,6 +374,24 @@ func notLong(text string) string {
 	return text
 }
 
+// heldQuietly is what the shell's session holds, if it can be read: at Tab nothing is
+// said, and nothing made.
+func (a *ambit) heldQuietly() []hook.Held {
+	state := a.environ[hook.StateVar]
+	if state == "" || hook.IsUnsealed(state) {
+		return nil
+	}
+	keys, err := hook.LoadKeys(a.places, a.uid)
+	if err != nil {
+		return nil
+	}
+	s, err := keys.OpenSession(state)
+	if err != nil || s == nil {
+		return nil
+	}
+	return s.Held
+}
+
 // completeVariable offers what ambit set here, and the other variables there are.
 // Nothing is parsed for it.
 func (a *ambit) completeVariable(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
@@ -379,10 +399,8 @@ func (a *ambit) completeVariable(_ *cobra.Command, args []string, _ string) ([]s
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	names := slices.Collect(maps.Keys(a.environ))
-	if s := a.session().session; s != nil {
-		for _, h := range s.Held {
-			names = append(names, h.Name)
-		}
+	for _, h := range a.heldQuietly() {
+		names = append(names, h.Name)
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return !hook.ValidName(name) })
 	slices.Sort(names)

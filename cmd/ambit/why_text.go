@@ -91,6 +91,8 @@ func (w why) standing() string {
 		return "is not set"
 	case w.By == "you" && strings.HasPrefix(w.Name, "AMBIT_"):
 		return "is set"
+	case w.By == "you" && w.run:
+		return fmt.Sprintf(`is set (%s), by "ambit run" or by what started that; this shell has loaded nothing`, bytesOf(w.length))
 	case w.By == "you":
 		return fmt.Sprintf("is set (%s), and not by ambit: by you, a startup file, or what started this shell", bytesOf(w.length))
 	case w.Change == "-" && w.Ours:
