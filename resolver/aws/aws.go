@@ -1,8 +1,8 @@
 // Package aws opens AWS credentials and what they give access to. [New] makes the
 // provider aws-login, [Secrets] and [Parameters] make aws-secrets and
 // aws-parameter-store; [WhoAmI] asks AWS whom a set of keys speaks for, [SigninURL]
-// opens the console for them, [Logout] ends logins. It is the only importer of the
-// AWS SDK.
+// opens the console for them, [Logout] ends logins; [Try], [Ask] and [STSAddress] find
+// out what is wrong and keep nothing. It is the only importer of the AWS SDK.
 //
 // A login is a chain of steps: a role that is assumed with the keys of a
 // profile, which is itself a role. Each step is kept in the cache under a hash

@@ -259,6 +259,14 @@ func TestCertificates(t *testing.T) {
 		w.overTLS(leaf)
 		w.Environ["AWS_CA_BUNDLE"] = w.Home + "/none.pem"
 		w.is(w.examine("aws.network"), "aws.network", Fail, "none.pem\" no such file", "unset AWS_CA_BUNDLE")
+		// Though this machine would know the authority without it.
+		x := &examination{Patient: w.Patient}
+		x.outlook.once.Do(func() {
+			to, _ := url.Parse(w.Environ["AWS_ENDPOINT_URL"])
+			x.authorities(&x.outlook)
+			x.outlook.main = &probe{url: to, status: 403, header: http.Header{"X-Amzn-Requestid": {"x"}}}
+		})
+		w.is(x.networkFindings(context.Background()), "aws.network", Fail, "none.pem\" no such file", "unset AWS_CA_BUNDLE")
 		w.Environ["AWS_CA_BUNDLE"] = write(t, w.Home, "empty.pem", "nothing\n")
 		w.is(w.examine("aws.network"), "aws.network", Fail, "holds no certificate", "unset AWS_CA_BUNDLE")
 	})
