@@ -16,8 +16,12 @@ import (
 	"ambit/resolver/safefile"
 )
 
-// mostCaches is how many files of one directory of caches are looked at.
-const mostCaches = 200
+// mostCaches is how many files of one directory of caches are looked at, and
+// longestCache how many bytes long they may be: none of a program's is.
+const (
+	mostCaches   = 200
+	longestCache = 256 << 10
+)
 
 // cacheDirs are where the AWS CLI and the SDKs keep the credentials of roles and
 // the tokens of logins.
@@ -50,7 +54,7 @@ func (x *examination) cacheFiles() (found []Finding) {
 		for _, entry := range entries[:min(len(entries), mostCaches)] {
 			path := filepath.Join(dir, entry.Name())
 			info, err := os.Stat(path)
-			if err != nil || !info.Mode().IsRegular() || !strings.HasSuffix(path, ".json") {
+			if err != nil || !info.Mode().IsRegular() || !strings.HasSuffix(path, ".json") || info.Size() > longestCache {
 				continue
 			}
 			if info.Mode().Perm()&0o044 != 0 && ownerOf(info) == x.UID {

@@ -13,6 +13,7 @@ package doctor
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -91,17 +92,17 @@ func Examine(ctx context.Context, p Patient, only ...string) Report {
 	ctx, cancel := context.WithTimeout(ctx, total)
 	defer cancel()
 	x := &examination{Patient: p}
-	wanted := func(c check) bool {
-		return len(only) == 0 || slices.ContainsFunc(c.names, func(name string) bool { return slices.Contains(only, name) })
+	wanted := func(checks []check) []check {
+		return slices.DeleteFunc(slices.Clone(checks), func(c check) bool {
+			return len(only) > 0 && !slices.ContainsFunc(c.names, func(name string) bool { return slices.Contains(only, name) })
+		})
 	}
-	for _, c := range offline {
-		if wanted(c) {
-			x.found = append(x.found, c.run(ctx, x)...)
-		}
+	if !x.atOnce(ctx, wanted(offline)) {
+		return Report{Findings: x.found}
 	}
 	found := slices.Clone(x.found)
 	if !p.Offline {
-		found = append(found, x.together(ctx, slices.DeleteFunc(slices.Clone(online), func(c check) bool { return !wanted(c) }))...)
+		found = append(found, x.together(ctx, wanted(online))...)
 	}
 	for i, f := range found {
 		if f.ifAccepted != nil && x.accepted.Load() {
@@ -109,6 +110,26 @@ func Examine(ctx context.Context, p Patient, only ...string) Report {
 		}
 	}
 	return Report{Findings: withoutRepeats(found), Sources: x.sourcesAsLearned()}
+}
+
+// patience is how long files may take, all in all.
+const patience = 5 * time.Second
+
+// atOnce makes the checks that only look at variables and files. False: a disk does
+// not answer, and whatever asks for its files would wait for it as well.
+func (x *examination) atOnce(ctx context.Context, checks []check) bool {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	x.found = x.together(ctx, checks)
+	switch ctx.Err() {
+	case nil:
+		return true
+	case context.Canceled:
+		return false
+	}
+	x.found = append(x.found, Finding{Check: "aws.files", Status: Fail,
+		Evidence: fmt.Sprintf("the files of the AWS configuration did not answer within %v: the disk that they lie on hangs", patience)})
+	return false
 }
 
 // withoutRepeats drops a warning where the same check failed, and the same mends it.

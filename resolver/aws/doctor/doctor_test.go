@@ -1,0 +1,42 @@
+package doctor
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A disk that hangs takes neither the examination with it nor what was seen so far.
+func TestHangingDisk(t *testing.T) {
+	x := examinationOf(t, setup{})
+	hangs := func(context.Context, *examination) []Finding { select {} }
+	sees := func(context.Context, *examination) []Finding { return []Finding{{Check: "aws.keys", Status: OK}} }
+	breaks := func(context.Context, *examination) []Finding { panic(someSecret) }
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	ok := x.atOnce(ctx, []check{{[]string{"aws.order"}, hangs}, {[]string{"aws.keys"}, sees}, {[]string{"aws.role"}, breaks}})
+	if took := time.Since(begin); ok || took > 2*time.Second {
+		t.Errorf("%v after %v", ok, took)
+	}
+	if len(x.found) != 3 || x.found[0].Check != "aws.keys" || x.found[1].Check != "aws.role" || x.found[2].Check != "aws.files" {
+		t.Error(spelled(x.found))
+	}
+	if strings.Contains(spelled(x.found), someSecret) {
+		t.Error("a secret is told")
+	}
+}
+
+func TestExamineOfflineEndsThere(t *testing.T) {
+	x := examinationOf(t, setup{credentials: good, env: env("AWS_REGION", "us-east-1", "AWS_DEFAULT_REGION", "us-east-1",
+		"AWS_ENDPOINT_URL", "http://127.0.0.1:1")})
+	report := Examine(context.Background(), x.Patient)
+	if Failed(report.Findings) || len(report.Sources) != 1 || report.Sources[0].Go != Wins {
+		t.Errorf("%s\n%+v", spelled(report.Findings), report.Sources)
+	}
+	only := Examine(context.Background(), x.Patient, "aws.region")
+	if len(only.Findings) != 1 || only.Findings[0].Check != "aws.region" {
+		t.Error(spelled(only.Findings))
+	}
+}
