@@ -94,10 +94,10 @@ func amount(ahead time.Duration) string {
 	}
 	text := d.String()
 	if d >= time.Minute {
-		text = strings.TrimSuffix(text, "0s")
+		text = strings.Replace(text, "m0s", "m", 1)
 	}
 	if d >= time.Hour {
-		text = strings.TrimSuffix(text, "0m")
+		text = strings.Replace(text, "h0m", "h", 1)
 	}
 	return text + " " + side
 }

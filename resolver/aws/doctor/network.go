@@ -295,6 +295,15 @@ func (x *examination) noSuchRegion(o *outlook) []Finding {
 	if x.failed("aws.region") {
 		return nil
 	}
+	for variable, special := range map[string]bool{
+		"AWS_USE_FIPS_ENDPOINT":      strings.HasPrefix(o.main.url.Hostname(), "sts-fips."),
+		"AWS_USE_DUALSTACK_ENDPOINT": strings.HasSuffix(o.main.url.Hostname(), ".api.aws"),
+	} {
+		if special {
+			return []Finding{{Check: "aws.region", Status: Fail, Fix: x.unset(variable),
+				Evidence: fmt.Sprintf("%s, or the profile, asks for a kind of endpoint that STS does not have in %s: no name server knows %s", variable, clip(o.at.Region), host(o.main))}}
+		}
+	}
 	c := x.chosenRegion()
 	_, _, meant := regionFault(c.name, false)
 	return []Finding{{Check: "aws.region", Status: Fail, Fix: x.regionFix(c, cmp.Or(meant, "us-east-1")),
