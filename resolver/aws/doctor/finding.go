@@ -1,6 +1,10 @@
 package doctor
 
-import "slices"
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
 
 // Status says how a check went.
 type Status string
@@ -40,6 +44,9 @@ func Settle(findings []Finding) []Finding {
 	}
 	out := slices.Clone(findings)
 	for i, f := range out {
+		if strings.ContainsFunc(f.Fix, unicode.IsControl) {
+			out[i].Fix = "" // of a name that nobody can type: no line that a shell runs
+		}
 		// Of two failures of one check the later one may be the effect.
 		again := slices.ContainsFunc(findings[:i], func(e Finding) bool { return e.Check == f.Check && e.Status == Fail })
 		cause := slices.IndexFunc(f.Causes, func(c string) bool { return failed[c] && (c != f.Check || again) })

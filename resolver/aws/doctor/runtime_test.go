@@ -177,6 +177,8 @@ func TestLambda(t *testing.T) {
 	w.withKeys(awstest.KeyID, awstest.SecretKey, "")
 	w.is(w.examine("aws.runtime"), "aws.runtime", Fail, "not its role's but arn:aws:iam::123456789012:user/demo: there are a user's keys in its code",
 		"aws lambda get-function-configuration --function-name shop-api --query Role")
+	w.Environ["AWS_LAMBDA_FUNCTION_NAME"] = "x'; touch y #\n\x1b"
+	w.is(w.examine("aws.runtime"), "aws.runtime", Fail, "user/demo", "")
 	w.withSession()
 	w.Environ["AWS_LAMBDA_FUNCTION_NAME"] = "ambit" // the session's name
 	w.healthy(w.examine("aws.runtime"))
