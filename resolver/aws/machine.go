@@ -207,7 +207,7 @@ func (o *opening) instanceStep(options imds.Options, p *config.SharedConfig, sou
 			case err == nil && got.Code != "" && got.Code != "Success":
 				return keys{}, 0, &resolver.OpenError{Kind: resolver.KindRefused,
 					Summary: fmt.Sprintf("the role of this instance gives no keys: %s: %s", clip(oneLine(got.Code), 80), strings.TrimRight(clip(oneLine(got.Message), 300), ". ")),
-					Hint:    "check that the role exists and that its trust policy names ec2.amazonaws.com"}
+					Hint:    "check that the role exists and that its trust policy names ec2.amazonaws.com: " + roleCommand(clip(role, 64))}
 			case err == nil:
 				k, err = got.keys()
 			}
