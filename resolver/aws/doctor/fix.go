@@ -114,6 +114,3 @@ func (x *examination) edit(f *file, first, last int, command string) string {
 	}
 	return inPlace + quote + lines + command + quote + " " + x.real(f)
 }
-
-// lastLine is where a section of a file ends.
-func lastLine(_ *file, s *section) int { return s.last() }

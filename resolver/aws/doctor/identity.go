@@ -159,7 +159,7 @@ func (x *examination) dropSection(s Source) string {
 	if section == nil || f.path == "" {
 		return x.reenter(s)
 	}
-	fix := x.edit(f, section.line, lastLine(f, section), "d")
+	fix := x.edit(f, section.line, section.last(), "d")
 	p := x.profile(cli1, s.profile)
 	if p.has("sso_session") || p.has("sso_start_url") {
 		return fix + " && " + ssoLogin(s.profile)
