@@ -61,7 +61,8 @@ func (p *setup) hook() {
 // hooked says whether a hook runs in this shell, as far as that shows, or `ambit run`
 // has loaded this directory.
 func (p *setup) hooked() bool {
-	return p.environ[hook.StateVar] != "" || p.environ[hook.DirVar] == p.find(p.dir).Dir
+	dir := p.environ[hook.DirVar]
+	return p.environ[hook.StateVar] != "" || dir != "" && dir == p.find(p.dir).Dir
 }
 
 // sudo says whether this is root in another user's directory, where the hook does
