@@ -96,7 +96,7 @@ var (
 var meanings = []meaning{
 	// Authentication.
 	{codes: slices.Concat(badSignature, []string{"AuthFailure", "RequestTimeTooSkewed", "AccessDenied"}),
-		says:   []string{"signatureexpired", "signaturenotyetcurrent", "toolarge", "requesthasexpired", "tooskewed"},
+		says:   []string{"signatureexpired", "signaturenotyetcurrent", "toolarge", "tooskewed"},
 		riddle: true, Meaning: Meaning{Kind: Clock, Proves: "the clock of the machine that signed is wrong; of the keys it says nothing", Checks: aboutTheClock},
 		hint: func(trouble) string { return "set this machine's clock: sudo timedatectl set-ntp true" }},
 	{codes: []string{"RequestTimeTooSkewed", "RequestInTheFuture"},
@@ -166,6 +166,9 @@ var meanings = []meaning{
 		hint:    func(trouble) string { return runDoctor }},
 	{codes: []string{"RegistryTokenExpired"},
 		Meaning: Meaning{Kind: Authentication, Proves: "the registry password of ECR lives 12 hours: docker has an old one, or none", Checks: []string{"aws.keys", "aws.family", "aws.order", "aws.token"}}},
+
+	{codes: []string{"AccessDenied"}, says: []string{"requesthasexpired"},
+		Meaning: Meaning{Kind: Authentication, Proves: "the time of a signed URL is over, or that of the keys that signed it", Checks: []string{"aws.token", "aws.clock"}}},
 
 	// Permission.
 	{codes: denied, says: []string{"sts:assumerolewithwebidentity"},

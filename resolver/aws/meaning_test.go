@@ -53,6 +53,7 @@ func TestMeaningOf(t *testing.T) {
 		{"AccessDenied AccessDeniedException UnauthorizedOperation", "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: s3:ListBucket", Permission, "no policy allows", "aws.role"},
 		{"AccessDenied", "User: x is not authorized to perform: sts:AssumeRole on resource: y", Permission, "role does not exist", "aws.role"},
 		{"AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", Permission, "trust policy", "aws.token"},
+		{"AccessDenied", "Request has expired", Authentication, "signed URL", "aws.token"},
 		{"AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code. ", Authentication, "MFA code", "aws.role"},
 		{"AccessDenied", "x with an explicit deny in an identity-based policy", Permission, "denies it whatever", "aws.role"},
 		{"AccessDenied", "Cannot call GetSessionToken with session credentials", Request, "of a sort", "aws.order"},

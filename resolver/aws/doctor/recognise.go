@@ -298,7 +298,7 @@ func (pat *pattern) match(p *passage, at int) (sighting, bool) {
 	}
 	since := at
 	switch {
-	case pat.code == "" && pat.re != nil: // the code stands in the text, and the message behind it
+	case pat.code == "" && pat.re != nil && pat.since == "": // the code stands in the text, and the message behind it
 		since = -1
 	case pat.since != "":
 		if i := strings.LastIndex(p.lower[max(0, at-300):at], pat.since); i >= 0 {

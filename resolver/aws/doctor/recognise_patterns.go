@@ -52,7 +52,7 @@ var programs = []struct {
 	marks []string
 }{
 	{"OpenTofu", []string{"registry.opentofu.org", "opentofu"}},
-	{terraform, []string{"terraformawsprovider", "registry.terraform.io", "provider.terraform-provider-aws", "developer.hashicorp.com/terraform", "initializingthebackend", "error:validatingprovidercredentials", "provider.aws:", "provider[aws", "failedtogetexistingworkspaces"}},
+	{terraform, []string{"terraformawsprovider", "registry.terraform.io", "provider.terraform-provider-aws", "developer.hashicorp.com/terraform", "initializingthebackend", "error:validatingprovidercredentials", "provider.aws:", "provider[aws", "failedtogetexistingworkspaces", ".tfline"}},
 	{"Pulumi", []string{"pulumi"}},
 	{"kubectl", []string{"memcache.go:", "unabletoconnecttotheserver:", "executableawsfailedwithexitcode", "youmustbeloggedintotheserver", "getawsauthtoken"}},
 	{"docker", []string{"nobasicauthcredentials", "yourauthorizationtokenhasexpired", "errorresponsefromdaemon"}},
@@ -260,11 +260,14 @@ func hints() []pattern {
 		{anchor: "failedtorefreshcachedcredentials", code: "CredentialRetrievalError", program: goV2},
 		{anchor: "executableawsfailedwithexitcode", code: "CredentialRetrievalError", program: "kubectl"},
 		{anchor: "youmustbeloggedintotheserver", code: "Unauthorized", program: "kubectl"},
+		{anchor: "exec:executableawsnotfound", code: "MissingDependencyException", program: "kubectl"},
+		{anchor: "exec:aws:executablefilenotfound", code: "MissingDependencyException", program: "kubectl"},
+		{anchor: "couldnotreadusernameforhttps://git-codecommit", code: "NoCredentialsError", program: "git"},
 		{anchor: "nobasicauthcredentials", code: "RegistryTokenExpired", program: "docker", context: true},
 		{anchor: "therequestedurlreturnederror:403", code: "403", program: "git", context: true},
 		{anchor: "isoutofrange:", re: regexp.MustCompile(`^isoutofrange:\d{9,12}`), code: "MalformedExpiration", program: awsCLI, refine: afterYear},
 		{anchor: "getcalleridentityresult", re: regexp.MustCompile(`^GetCallerIdentityResult\n?$`), code: "ResponseParserError", program: awsCLI},
-		{anchor: "(service:", re: regexp.MustCompile(`^(?i)\(Service:(?P<service>[A-Za-z0-9 ]{1,60}),StatusCode:(?P<status>\d{3}),`), program: javaV2, refine: statusAsCode},
+		{anchor: "(service:", re: regexp.MustCompile(`^(?i)\(Service:(?P<service>[A-Za-z0-9 ]{1,60}),StatusCode:(?P<status>\d{3}),`), program: javaV2, since: "accessdenied", refine: javaAnswer},
 		{anchor: "nosuchfileordirectory:", re: regexp.MustCompile(`^(?i)nosuchfileordirectory:\S{0,200}(serviceaccount|identity|oidc|web)\S{0,200}token`), code: "TokenFileError", program: awsCLI},
 		{anchor: "[errno2]nosuchfileordirectory:/", code: "CredentialRetrievalError", program: awsCLI, refine: noToken},
 
@@ -337,6 +340,15 @@ func statusAsCode(p *passage, at, _ int, r *Recognised) bool {
 	}
 	r.Code = string([]byte{byte('0' + r.Status/100%10), byte('0' + r.Status/10%10), byte('0' + r.Status%10)})
 	return true
+}
+
+// javaAnswer makes do with the status, too, unless S3's two words stand before it.
+func javaAnswer(p *passage, at, end int, r *Recognised) bool {
+	if strings.HasSuffix(p.lower[:at], "accessdenied") {
+		r.Code = "AccessDenied"
+		return true
+	}
+	return statusAsCode(p, at, end, r)
 }
 
 // ofMachine tells an address that only a container or an instance has.
