@@ -71,16 +71,16 @@ func (k keys) account() string {
 	if m := accountInARN.FindStringSubmatch(k.arn); m != nil {
 		return m[1]
 	}
-	return accountOfKeyID(k.id)
+	return AccountOfKeyID(k.id)
 }
 
 var modernKeyID = regexp.MustCompile(`^A[KS]IA[A-Z2-7]{16}$`)
 
-// accountOfKeyID reads the account out of an access key id: ids made since 2019
-// hold it in 40 of their bits. Others give "".
-func accountOfKeyID(id string) string {
-	// Older ids have their fifth character below Q, the first bit unset.
-	if !modernKeyID.MatchString(id) || id[4] < 'Q' {
+// AccountOfKeyID reads the account out of an access key id: ids made since 2019
+// hold it in 40 of their bits. Others, and what is no key id, give "".
+func AccountOfKeyID(id string) string {
+	// Older ids have their first bit unset: the fifth character is one from A to P.
+	if !modernKeyID.MatchString(id) || id[4] >= 'A' && id[4] < 'Q' {
 		return ""
 	}
 	b, err := base32.StdEncoding.DecodeString(id[4:])

@@ -1,8 +1,6 @@
 package doctor
 
 import (
-	"encoding/base32"
-	"fmt"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -43,25 +41,7 @@ func maskSecret(s string) string {
 var (
 	wellFormedID = regexp.MustCompile(`^A[A-Z]{2}A[A-Z0-9]{12,124}$`)
 	plainTail    = regexp.MustCompile(`^[A-Za-z0-9/+=_-]{4}$`)
-	modernID     = regexp.MustCompile(`^A[KS]IA[Q-Z2-7][A-Z2-7]{15}$`)
 )
-
-// accountOf reads the account out of a key id; "" for one made before 2019, whose
-// fifth character is below Q.
-func accountOf(id string) string {
-	if !modernID.MatchString(id) {
-		return ""
-	}
-	b, err := base32.StdEncoding.DecodeString(id[4:])
-	if err != nil {
-		return ""
-	}
-	var n uint64
-	for _, c := range b[:6] {
-		n = n<<8 | uint64(c)
-	}
-	return fmt.Sprintf("%012d", n&0x7fffffffff80>>7)
-}
 
 // temporary says whether a key id is one that needs a session token.
 func temporary(id string) bool { return strings.HasPrefix(id, "ASIA") }

@@ -368,7 +368,7 @@ func (x *examination) ofProfile(p *profile, kind, key string) Source {
 func named(s Source) Source {
 	if s.keys.AccessKeyID != "" {
 		s.KeyID = maskID(s.keys.AccessKeyID)
-		s.Account = accountOf(s.keys.AccessKeyID)
+		s.Account = aws.AccountOfKeyID(s.keys.AccessKeyID)
 	}
 	return s
 }
