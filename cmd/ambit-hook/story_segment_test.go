@@ -191,3 +191,24 @@ func TestSegmentExpired(t *testing.T) {
 	tm.run("cd .. ; cd shop")
 	tm.want("ambit-hook prompt", "shop/dev expired")
 }
+
+// What shells calculate with is digits alone, whoever set the variable: an arithmetic
+// expression can run programs.
+func TestHostileExpiry(t *testing.T) {
+	for _, sh := range []shell{"bash", "zsh"} {
+		t.Run(string(sh), func(t *testing.T) {
+			need(t, string(sh))
+			h := newHouse(t)
+			h.env["AMBIT_ENV"], h.env["AMBIT_EXPIRES"] = "a$(touch pwned)", "AMBIT[$(touch pwned)]"
+			file := h.write("home/prompt", prompts(t, sh)[1].text)
+			tm := h.open(sh)
+			tm.typeLine(". " + quoted(file))
+			tm.expect("[a??touch?pwned? -")
+			tm.typeLine("echo la''st")
+			tm.expect("last")
+			if _, err := os.Stat(h.path("home/pwned")); err == nil {
+				t.Errorf("%s: the variable was run", sh)
+			}
+		})
+	}
+}
