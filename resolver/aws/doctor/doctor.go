@@ -109,7 +109,7 @@ func Examine(ctx context.Context, p Patient, only ...string) Report {
 			found[i] = *f.ifAccepted
 		}
 	}
-	return Report{Findings: withoutRepeats(found), Sources: x.sourcesAsLearned()}
+	return Report{Findings: x.discreet(withoutRepeats(found)), Sources: x.sourcesAsLearned()}
 }
 
 // patience is how long files may take, all in all.

@@ -40,3 +40,20 @@ func TestExamineOfflineEndsThere(t *testing.T) {
 		t.Error(spelled(only.Findings))
 	}
 }
+
+// A secret that stands where it does not belong is not told either.
+func TestDiscreet(t *testing.T) {
+	other := strings.Replace(someSecret, "w", "v", 1)
+	x := examinationOf(t, setup{credentials: keysIn("default", idA) + strings.Replace(keysIn("b", idB), someSecret, other, 1), env: env(
+		"AWS_REGION", someSecret, "AWS_DEFAULT_REGION", other, "AWS_PROFILE", other, "AWS_ENDPOINT_URL", "http://"+someSecret,
+		"AWS_ROLE_ARN", token, "AWS_WEB_IDENTITY_TOKEN_FILE", "/"+token, "AWS_SESSION_TOKEN", token, "AWS_SECRET_ACCESS_KEY", someSecret)})
+	found := Examine(context.Background(), x.Patient).Findings
+	if !Failed(found) {
+		t.Error("nothing failed")
+	}
+	for _, secret := range []string{someSecret, other, token} {
+		if strings.Contains(spelled(found), secret) {
+			t.Error(spelled(found))
+		}
+	}
+}
