@@ -120,6 +120,12 @@ func (x *examination) brokenRole(ctx context.Context, v *investigation) []Findin
 			}
 			return fail("aws configure set duration_seconds 3600"+option(l.Profile), "%s (%s)", asked, r.Code)
 		}
+		if strings.Contains(lower, "rolesessionname") {
+			return fail("aws configure set role_session_name session"+option(l.Profile), "role_session_name of %s is none that AWS takes (%s)", profileWord(l.Profile), r.Code)
+		}
+		if strings.Contains(lower, "externalid") {
+			return fail("", "external_id of %s is none that AWS takes (%s)", profileWord(l.Profile), r.Code)
+		}
 		if x.failed("aws.role") {
 			return nil // the name was looked at
 		}
@@ -227,7 +233,7 @@ func (x *examination) brokenSSO(v *investigation) []Finding {
 
 // ssoUnreachable tells of a portal that does not answer where STS does.
 func (x *examination) ssoUnreachable(v *investigation) []Finding {
-	return []Finding{{Check: "aws.network", Status: Fail, Evidence: said(v.trial.Err), Causes: []string{"aws.endpoint", "aws.region"}}}
+	return []Finding{{Check: "aws.network", Status: Fail, Evidence: said(v.trial.Err), Causes: []string{"aws.network", "aws.endpoint", "aws.region"}}}
 }
 
 // brokenProcess says why a credential_process gave no keys.

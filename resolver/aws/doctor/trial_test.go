@@ -115,6 +115,11 @@ func TestRoles(t *testing.T) {
 		})
 		w.is(w.examine("aws.role"), "aws.role", Fail, "only to who has shown an MFA code", "ambit login")
 	})
+	t.Run("session name", func(t *testing.T) {
+		w := newWorld(t)
+		w.withChain("role_session_name = a b\n")
+		w.is(w.examine("aws.role"), "aws.role", Fail, `role_session_name of profile "dev"`, "aws configure set role_session_name session --profile dev")
+	})
 	t.Run("malformed", func(t *testing.T) {
 		w := newWorld(t)
 		w.withChain("")
