@@ -47,7 +47,7 @@ func (p part) place() string {
 func (x *examination) sets() (out []set) {
 	for _, r := range readers {
 		s, ok := x.base(r)
-		if !ok || s.Kind != "keys" || x.lost(r) || slices.ContainsFunc(out, func(o set) bool { return o.Place == s.Place }) {
+		if !ok || s.Kind != "keys" || s.profile != "" && x.lost(r) || slices.ContainsFunc(out, func(o set) bool { return o.Place == s.Place }) {
 			continue
 		}
 		set := set{Source: s, goOnly: r == goSDK}
