@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -253,5 +254,23 @@ func (x *examination) brokenProcess(v *investigation) []Finding {
 		return []Finding{{Check: "aws.order", Status: Fail, Fix: "", Causes: []string{"aws.files"},
 			Evidence: fmt.Sprintf("the credential_process at %s needs the program %q, which is not there; install it, or give its path", where, clip(program))}}
 	}
-	return []Finding{{Check: "aws.keys", Status: Fail, Fix: try, Causes: beforeKeys, Evidence: fmt.Sprintf("%s; it stands at %s", said(v.trial.Err), where)}}
+	f := Finding{Check: "aws.keys", Status: Fail, Fix: try, Causes: beforeKeys, Evidence: fmt.Sprintf("%s; it stands at %s", said(v.trial.Err), where)}
+	if isTimeout(v.trial.Err) || wantsAPerson(v.trial.Err) {
+		f.Status = Warn // elsewhere somebody may answer it
+		f.Evidence += "; here there is nobody whom it could ask"
+	}
+	return []Finding{f}
+}
+
+var asking = regexp.MustCompile(`(?i)\b(tty|terminal|mfa|otp|password|passphrase|passcode|pin|touch|prompt|interactive|stdin)\b`)
+
+// wantsAPerson says whether a program that failed speaks of asking. What it said is
+// only looked at, never told.
+func wantsAPerson(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if asking.MatchString(err.Error()) {
+			return true
+		}
+	}
+	return false
 }

@@ -256,7 +256,16 @@ func TestCredentialProcess(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
 		profile(w, "sleep 60")
-		w.is(w.examine("aws.keys", "aws.role"), "aws.keys", Fail, "gave no credentials in time", "aws sts get-caller-identity --profile dev")
+		w.is(w.examine("aws.keys", "aws.role"), "aws.keys", Warn, "gave no credentials in time", "aws sts get-caller-identity --profile dev")
+	})
+	t.Run("asks", func(t *testing.T) {
+		w := newWorld(t)
+		profile(w, `sh -c 'echo "cannot open /dev/tty for the passphrase canary" >&2; exit 1'`)
+		found := w.examine("aws.keys", "aws.role")
+		w.is(found, "aws.keys", Warn, "nobody whom it could ask", "aws sts get-caller-identity --profile dev")
+		if strings.Contains(list(found), "canary") {
+			t.Error("repeats what it said")
+		}
 	})
 }
 
