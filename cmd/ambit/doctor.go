@@ -122,6 +122,10 @@ func (a *ambit) examine(ctx context.Context, arg string, offline bool) (doctor.R
 	case failed := <-tried:
 		report.Findings = withTrial(report.Findings, failed)
 	case <-ctx.Done():
+		select { // leave no process behind
+		case <-tried:
+		case <-time.After(2 * trialGrace):
+		}
 	}
 	return report, nil
 }

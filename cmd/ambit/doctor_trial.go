@@ -21,8 +21,12 @@ import (
 	"ambit/resolver/aws/doctor"
 )
 
-// trialTime bounds the trial of a directory's environment.
+// trialTime bounds the trial of a directory's environment, which has as long as a
+// prompt would have.
 const trialTime = 12 * time.Second
+
+// trialGrace is what a trial that is told to end has for ending what it runs.
+const trialGrace = 300 * time.Millisecond
 
 // trialCommand is a process of its own because it resolves from the environment
 // before loading, which the AWS SDK reads by itself, while doctor examines what the
@@ -65,7 +69,15 @@ type failure struct {
 
 func runTrial(ctx context.Context, a *ambit) error {
 	base := a.enterBaseline()
-	ctx, stop := context.WithTimeout(ctx, trialTime)
+	conf, err := a.config()
+	if err != nil {
+		return said(1)
+	}
+	limit := conf.settings.Timeout
+	if limit == 0 {
+		limit = hook.DefaultTimeout
+	}
+	ctx, stop := context.WithTimeout(ctx, min(limit-promptMargin, trialTime))
 	defer stop()
 	found := a.find(a.dir)
 	record := a.trust.Record(found.Dir)
@@ -123,8 +135,9 @@ func (a *ambit) tryDirectory(ctx context.Context, base hook.Environ) []doctor.Fi
 	cmd := exec.CommandContext(ctx, a.self, "trial")
 	cmd.Dir, cmd.Env = a.dir, base.List()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C comes by way of ctx
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = 100 * time.Millisecond
+	// It ends the commands that it runs, which have process groups of their own.
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = trialGrace
 	stdout, err := cmd.StdoutPipe()
 	if err != nil || cmd.Start() != nil {
 		return nil
