@@ -104,6 +104,18 @@ func (x *examination) overrides(r reader) (out []override) {
 	return out
 }
 
+// dropOverride is the command that takes an endpoint away. A service's own is left
+// without a value: botocore fails where nothing stands below a service.
+func (x *examination) dropOverride(o override) string {
+	switch {
+	case o.file == nil:
+		return x.unset(o.from)
+	case o.service != "":
+		return x.edit(o.file, o.line, 0, "s/=.*/=/")
+	}
+	return x.edit(o.file, o.line, 0, "d")
+}
+
 func (p *profile) valueOf(key string) (setting, bool) {
 	if p == nil {
 		return setting{}, false
@@ -142,10 +154,7 @@ func checkEndpoint(_ context.Context, x *examination) (found []Finding) {
 			}
 			seen[o.from] = true
 			u, err := url.Parse(o.url)
-			fix := x.unset(o.from)
-			if o.file != nil {
-				fix = x.edit(o.file, o.line, 0, "d")
-			}
+			fix := x.dropOverride(o)
 			switch {
 			case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || oddity(o.url) != "":
 				status := Warn // where it is not asked, it does no harm

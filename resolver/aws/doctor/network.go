@@ -272,7 +272,7 @@ func (x *examination) endpointLeadsAstray(what string) []Finding {
 			}
 			profile, _ := x.profileInForce(r)
 			from = append(from, fmt.Sprintf("endpoint_url of profile %q at %s", clip(profile), o.from))
-			edits = append(edits, x.edit(o.file, o.line, 0, "d"))
+			edits = append(edits, x.dropOverride(o))
 		}
 	}
 	if len(from) == 0 || x.failed("aws.endpoint") {

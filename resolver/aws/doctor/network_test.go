@@ -60,7 +60,7 @@ func TestEndpointInAFile(t *testing.T) {
 	w := newWorld(t)
 	delete(w.Environ, "AWS_ENDPOINT_URL")
 	write(t, w.Home, ".aws/config", "[default]\nregion = eu-central-1\nservices = mine\n[services mine]\nsts =\n  endpoint_url = http://127.0.0.1:1\n")
-	w.is(w.examine("aws.network", "aws.endpoint"), "aws.endpoint", Fail, "endpoint_url of profile \"default\" at ~/.aws/config:6 does not lead to AWS: 127.0.0.1:1: connection refused", "sed -i '6d' ~/.aws/config")
+	w.is(w.examine("aws.network", "aws.endpoint"), "aws.endpoint", Fail, "endpoint_url of profile \"default\" at ~/.aws/config:6 does not lead to AWS: 127.0.0.1:1: connection refused", "sed -i '6s/=.*/=/' ~/.aws/config")
 	write(t, w.Home, ".aws/config", "[default]\nendpoint_url = http://127.0.0.1:1\n")
 	w.Environ["AWS_ENDPOINT_URL_STS"] = "http://127.0.0.1:1"
 	w.is(w.examine("aws.network", "aws.endpoint"), "aws.endpoint", Fail, "AWS_ENDPOINT_URL_STS and endpoint_url of profile \"default\" at ~/.aws/config:2 do not lead to AWS", "unset AWS_ENDPOINT_URL_STS && sed -i '2d' ~/.aws/config")
