@@ -76,6 +76,22 @@ var healthy = []health{
 	{"GovCloud", func(w *world) { w.partition("aws-us-gov", "us-gov-west-1") }, "arn:aws-us-gov:"},
 	{"China", func(w *world) { w.partition("aws-cn", "cn-north-1") }, "arn:aws-cn:"},
 	{"AWS at its own names", func(w *world) { w.beneath(); w.abroad() }, demoWho},
+	{"AWS at its own names, and no region", func(w *world) {
+		w.beneath()
+		w.abroad()
+		delete(w.env, "AWS_REGION")
+		delete(w.env, "AWS_DEFAULT_REGION")
+	}, demoWho},
+	{"keys, and no instance for whom to wait", func(w *world) {
+		w.beneath()
+		w.abroad().swallow("169.254.169.254/32")
+		delete(w.env, "AWS_EC2_METADATA_DISABLED")
+	}, demoWho},
+	{"Lambda", func(w *world) {
+		k := w.session("resize-role", time.Hour)
+		w.export(k)
+		w.env["AWS_LAMBDA_FUNCTION_NAME"], w.env["AWS_EXECUTION_ENV"] = "story", "AWS_Lambda_python3.12"
+	}, ":assumed-role/resize-role/"},
 	{"AWS behind a proxy", func(w *world) {
 		w.beneath()
 		l := w.abroad()
@@ -92,6 +108,16 @@ var healthy = []health{
 		delete(w.env, "AWS_REGION")
 		delete(w.env, "AWS_DEFAULT_REGION")
 		delete(w.env, "AWS_ENDPOINT_URL_STS")
+	}, ""},
+	{"no AWS, and everything hangs", func(w *world) {
+		l := w.abroad()
+		l.swallow("0.0.0.0/0")
+		l.mute.Store(true)
+		for name := range w.env {
+			if strings.HasPrefix(name, "AWS_") {
+				delete(w.env, name)
+			}
+		}
 	}, ""},
 	{"no AWS and no network", func(w *world) {
 		w.abroad().mute.Store(true)

@@ -64,6 +64,10 @@ var keyStories = []story{
 		w.write(".aws/credentials", "[default]\naws_access_key_id = \""+awstest.KeyID+"\"\naws_secret_access_key = \""+awstest.SecretKey+"\"\n")
 		return want{check: "aws.keys", evidence: []string{"quote", ".aws/credentials:2"}, fix: configure + `|sed -i .+ ~/\.aws/credentials`, answers: demo.entered()}
 	}},
+	{"comment behind a key", func(w *world) want {
+		w.write(".aws/credentials", "[default]\naws_access_key_id = "+demo.id+" ; main\naws_secret_access_key = "+demo.secret+" # of demo\n")
+		return want{check: "aws.keys", evidence: []string{"comment", ".aws/credentials:2"}, fix: configure + `|sed -i .+ ~/\.aws/credentials`, answers: demo.entered()}
+	}},
 	{"space within the secret", func(w *world) want {
 		w.beneath()
 		w.export(keySet{awstest.KeyID, awstest.SecretKey[:20] + " " + awstest.SecretKey[20:], ""})

@@ -108,6 +108,12 @@ var networkStories = []story{
 		w.env["HTTPS_PROXY"] = "http://127.0.0.1:3199"
 		return want{check: "aws.network", evidence: []string{"HTTPS_PROXY", "127.0.0.1:3199"}, fix: `unset .*HTTPS_PROXY.*`}
 	}},
+	{"proxy whose name nobody knows", func(w *world) want {
+		w.beneath()
+		w.abroad()
+		w.env["HTTPS_PROXY"] = "http://proxy.corp.invalid:3128"
+		return want{check: "aws.network", evidence: []string{"HTTPS_PROXY", "proxy.corp.invalid"}, fix: `unset .*HTTPS_PROXY.*`}
+	}},
 	{"captive portal", func(w *world) want {
 		w.beneath()
 		l := w.abroad()
@@ -128,6 +134,14 @@ var networkStories = []story{
 		l := w.abroad()
 		delete(w.env, "AWS_CA_BUNDLE")
 		return want{check: "aws.network", evidence: []string{"Corp Inspection CA"}, fix: `.*AWS_CA_BUNDLE.*`, also: []string{"export AWS_CA_BUNDLE=" + l.ca}}
+	}},
+	{"authority that the bundle lacks", func(w *world) want {
+		w.beneath()
+		l := w.abroad()
+		w.write("other.pem", w.read(l.ca))
+		w.env["AWS_CA_BUNDLE"] = w.home + "/other.pem"
+		l.authorise()
+		return want{check: "aws.network", evidence: []string{"Corp Inspection CA", "other.pem"}, fix: `.*AWS_CA_BUNDLE.*`, also: []string{"export AWS_CA_BUNDLE=" + l.ca}}
 	}},
 	{"bundle that is not there", func(w *world) want {
 		w.beneath()

@@ -1,6 +1,8 @@
 package main_test
 
 import (
+	"strings"
+
 	"ambit/resolver/aws/awstest"
 )
 
@@ -18,6 +20,26 @@ var orderStories = []story{
 		w.write(".aws/config", "[work]\nregion = eu-central-1\nrole_arn = arn:aws:iam::"+awstest.Account+":role/dev\nsource_profile = default\n")
 		w.env["AWS_PROFILE"] = "work"
 		return want{check: "aws.order", evidence: []string{`\[profile work\]`, ".aws/config:1"}, fix: `.+`, who: ":"}
+	}},
+	{"profile with a blank", func(w *world) want {
+		w.beneath()
+		w.env["AWS_PROFILE"] = "default "
+		return want{check: "aws.order", evidence: []string{`"default "`}, fix: `export AWS_PROFILE=default|unset AWS_PROFILE`}
+	}},
+	{"profile without a name", func(w *world) want {
+		w.beneath()
+		w.env["AWS_PROFILE"] = ""
+		return want{check: "aws.order", evidence: []string{"AWS_PROFILE is empty"}, fix: `unset AWS_PROFILE`}
+	}},
+	{"profile with a prefix that it must not have", func(w *world) want {
+		w.write(".aws/credentials", demo.section("profile work"))
+		w.env["AWS_PROFILE"] = "work"
+		return want{check: "aws.order", evidence: []string{`\[profile work\]`, ".aws/credentials:1"}, fix: `sed -i .+ ~/\.aws/credentials`}
+	}},
+	{"keys in a file that is not there", func(w *world) want {
+		w.beneath()
+		w.env["AWS_SHARED_CREDENTIALS_FILE"] = "/nowhere/credentials"
+		return want{check: "aws.files|aws.order", evidence: []string{"AWS_SHARED_CREDENTIALS_FILE"}, fix: `unset AWS_SHARED_CREDENTIALS_FILE`}
 	}},
 	{"profile with good keys in the environment", func(w *world) want {
 		// The keys are never asked for: Go's SDK fails all the same, botocore takes them.
@@ -82,6 +104,18 @@ var roleStories = []story{
 		w.env["AWS_PROFILE"] = "work"
 		w.knobs(func(k *awstest.Knobs) { k.MaxDuration = 43200 })
 		return want{check: "aws.role", evidence: []string{"7200", "another role"}, fix: `.*duration_seconds.*`, who: ":assumed-role/dev/"}
+	}},
+	{"role whose source has another secret", func(w *world) want {
+		w.roleProfile("")
+		w.write(".aws/credentials", keySet{awstest.KeyID, w.secret(strings.Repeat("Zx9+", 10)), ""}.section("default"))
+		return want{check: "aws.keys", evidence: []string{demo.masked()}, fix: configure, answers: demo.entered(), who: ":assumed-role/dev/"}
+	}},
+	{"role that is none", func(w *world) want {
+		w.beneath()
+		w.write(".aws/config", "[profile work]\nregion = eu-central-1\nrole_arn = arn:aws:iam::123:role/dev\nsource_profile = default\n")
+		w.env["AWS_PROFILE"] = "work"
+		return want{check: "aws.role", evidence: []string{"arn:aws:iam::123:role/dev", ".aws/config:3"}, fix: `.*`,
+			also: []string{"aws configure set role_arn " + devRole + " --profile work"}, who: ":assumed-role/dev/"}
 	}},
 	{"role wants a second factor", func(w *world) want {
 		w.roleProfile("")

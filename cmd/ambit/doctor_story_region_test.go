@@ -64,6 +64,12 @@ var regionStories = []story{
 		w.admin("aws iam set-security-token-service-preferences", func([]string) string { return "" })
 		return want{check: "aws.region", evidence: []string{"me-south-1", "us-east-1"}, fix: `.*aws account enable-region --region-name me-south-1.*`}
 	}},
+	{"kind of endpoint that a region lacks", func(w *world) want {
+		w.beneath()
+		w.abroad()
+		w.env["AWS_USE_FIPS_ENDPOINT"] = "true"
+		return want{check: "aws.region", evidence: []string{"sts-fips.eu-central-1"}, fix: `unset AWS_USE_FIPS_ENDPOINT`}
+	}},
 	{"another partition", func(w *world) want {
 		w.beneath()
 		l := w.abroad()
@@ -82,6 +88,12 @@ var regionStories = []story{
 		w.abroad()
 		w.write(".aws/config", "[default]\nregion = eu-central-1\nendpoint_url = http://localhost:4566\n")
 		return want{check: "aws.endpoint", evidence: []string{"endpoint_url|\\.aws/config:3", "4566"}, fix: `.+`}
+	}},
+	{"endpoint of a service in the profile", func(w *world) want {
+		w.beneath()
+		w.abroad()
+		w.write(".aws/config", "[default]\nregion = eu-central-1\nservices = local\n[services local]\nsts =\n  endpoint_url = http://localhost:4566\n")
+		return want{check: "aws.endpoint", evidence: []string{".aws/config:6", "4566"}, fix: `.+`}
 	}},
 	{"endpoint for STS alone", func(w *world) want {
 		w.beneath()

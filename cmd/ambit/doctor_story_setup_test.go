@@ -2,6 +2,9 @@ package main_test
 
 import (
 	"os"
+	"time"
+
+	"ambit/resolver/aws/awstest"
 )
 
 // setupStories: ambit itself is not set up.
@@ -26,6 +29,13 @@ var setupStories = []story{
 		id, _ := w.run("printf %s $AWS_ACCESS_KEY_ID", "")
 		w.aws.DeleteKey(id)
 		return want{check: "aws.token|aws.keys", evidence: []string{"InvalidClientTokenId"}, fix: `ambit reload`, also: []string{"true"}, who: "/dev/"}
+	}},
+	{"session of ambit's that AWS has ended", func(w *world) want {
+		w.knobs(func(k *awstest.Knobs) { k.Lifetime, k.Expiration = 1, "2035-01-01T00:00:00Z" })
+		w.ambitEnvironment()
+		w.knobs(func(k *awstest.Knobs) { k.Lifetime, k.Expiration = 0, "" })
+		time.Sleep(1200 * time.Millisecond) // AWS counts whole seconds
+		return want{check: "aws.token", evidence: []string{"expired"}, fix: `ambit reload`, also: []string{"true"}, who: "/dev/"}
 	}},
 	{"token of ambit's keys removed", func(w *world) want {
 		w.ambitEnvironment()

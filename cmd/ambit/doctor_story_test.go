@@ -223,6 +223,8 @@ func listed(findings []finding) string {
 // harmless fails if a text holds a part of a secret, or what a terminal would obey.
 func (w *world) harmless(text string) {
 	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, secret := range w.secrets {
 		for i := 0; i+window <= len(secret); i++ {
 			if strings.Contains(text, secret[i:i+window]) {
@@ -251,14 +253,14 @@ type world struct {
 	env     map[string]string // of the shell
 	path    []string          // of it, the first first
 	aws     *awstest.Server
-	secrets []string // that nobody may see
 	land    *land    // networks of its own; nil: the machine's
 	without []string // capabilities that even root lacks there
 	rc      string   // lines of ~/.bashrc
 	plays   map[string]func(args []string) string
-	played  []string // commands of administrators that were run
 	shell   *shell
-	mu      sync.Mutex // guards played
+
+	mu      sync.Mutex // the commands of administrators are played beside the test
+	secrets []string   // that nobody may see
 }
 
 func newWorld(t *testing.T, h *house) *world {
@@ -343,6 +345,8 @@ func (w *world) write(rel, text string) string {
 
 // secret notes what nobody may see and returns it.
 func (w *world) secret(value string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.secrets = append(w.secrets, value)
 	return value
 }
