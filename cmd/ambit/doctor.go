@@ -64,6 +64,9 @@ func runDoctor(ctx context.Context, a *ambit, arg, format string, offline bool) 
 	}
 	shell := a.shellInUse()
 	for i, f := range report.Findings {
+		if arg != "" && f.Fix == "ambit reload" {
+			f.Fix = "ambit env edit " + shellWord(arg) // what it exports is as it says
+		}
 		report.Findings[i].Fix = inShell(shell, f.Fix)
 	}
 	if format == "json" {
