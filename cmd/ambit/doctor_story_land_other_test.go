@@ -33,3 +33,4 @@ func (l *land) ecs()                                   {}
 func (l *land) swallow(string)                         {}
 func (l *land) forward(string) string                  { return "" }
 func (l *land) bundle() string                         { return "" }
+func (l *land) authorise()                             {}
