@@ -194,7 +194,7 @@ var faults = []fault{
 		put(t, filepath.Join(home, "dotfiles", "aws"), good+"[ot", 0o600)
 		link(t, "../dotfiles/aws", filepath.Join(home, ".aws", "credentials"))
 	}},
-	{setup: setup{name: "dangling link", config: good}, check: "aws.files", status: Warn, evidence: "leads nowhere", fix: "rm ~/.aws/credentials", prepare: func(t *testing.T, home string) { link(t, "/nowhere", filepath.Join(home, ".aws", "credentials")) }},
+	{setup: setup{name: "dangling link", config: good}, check: "aws.files", status: Warn, evidence: "leads nowhere", fix: "rm ~/.aws/credentials", prepare: func(t *testing.T, home string) { link(t, "not-there", filepath.Join(home, ".aws", "credentials")) }},
 	{setup: setup{name: "directory", config: good}, check: "aws.files", status: Warn, evidence: "is a directory", prepare: func(t *testing.T, home string) {
 		if err := os.Mkdir(filepath.Join(home, ".aws", "credentials"), 0o700); err != nil {
 			t.Fatal(err)
