@@ -185,5 +185,16 @@ var (
 
 // printFindings prints the list for programs.
 func (a *ambit) printFindings(findings []doctor.Finding) error {
-	return a.printJSON(append([]doctor.Finding{}, findings...)) // none is [], not null
+	return a.printJSON(oneLine(findings))
+}
+
+// oneLine is a list for programs, which print what they read: none is [], not null,
+// and what was seen is one line that a terminal shows. A command stays as it is to
+// be typed.
+func oneLine(findings []doctor.Finding) []doctor.Finding {
+	out := append([]doctor.Finding{}, findings...)
+	for i := range out {
+		out[i].Evidence = printableWhole(out[i].Evidence)
+	}
+	return out
 }

@@ -99,7 +99,7 @@ func runExplain(ctx context.Context, a *ambit, text io.Reader, o explainOptions)
 		return err
 	}
 	if o.format == "json" {
-		err = a.printJSON(explanation{Version: 1, Errors: found, Findings: append([]doctor.Finding{}, report.Findings...)})
+		err = a.printJSON(explanation{Version: 1, Errors: found, Findings: oneLine(report.Findings)})
 	} else {
 		a.printExplanation(found, report)
 	}

@@ -9,8 +9,12 @@ import (
 // longest is how many bytes of one foreign text stand in a finding.
 const longest = 200
 
-// clip bounds a foreign text.
+// clip bounds a foreign text. A secret that somebody put where a name belongs is
+// masked.
 func clip(s string) string {
+	if secretShaped(s) {
+		return maskSecret(s)
+	}
 	if len(s) <= longest {
 		return s
 	}
@@ -38,7 +42,21 @@ func maskSecret(s string) string {
 	return "****" + s[len(s)-4:]
 }
 
+// secretShaped says whether a text looks like a secret access key, or like a session
+// token, as no name does.
+func secretShaped(s string) bool {
+	if len(s) != 40 && len(s) < 200 || !base64Text.MatchString(s) {
+		return false
+	}
+	upper, lower, digit := false, false, false
+	for _, c := range s {
+		upper, lower, digit = upper || c >= 'A' && c <= 'Z', lower || c >= 'a' && c <= 'z', digit || c >= '0' && c <= '9'
+	}
+	return upper && lower && digit
+}
+
 var (
+	base64Text   = regexp.MustCompile(`^[A-Za-z0-9/+]+={0,2}$`)
 	wellFormedID = regexp.MustCompile(`^A[A-Z]{2}A[A-Z0-9]{12,124}$`)
 	plainTail    = regexp.MustCompile(`^[A-Za-z0-9/+=_-]{4}$`)
 )
