@@ -203,6 +203,9 @@ func (w *world) survive(b badInput) {
 	if status > 1 || stdout == "" || stderr != "" {
 		w.t.Errorf("ambit doctor ends with %d:\n%s%s", status, stdout, stderr)
 	}
+	if _, err := os.Stat(w.home + "/pwned"); err == nil {
+		w.t.Error("what somebody named was run")
+	}
 	for line := range strings.Lines(stdout) {
 		// A command is printed whole, and so is a word.
 		words := strings.Fields(line)

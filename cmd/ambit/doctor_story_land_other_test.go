@@ -33,4 +33,3 @@ func (l *land) ecs()                                   {}
 func (l *land) swallow(string)                         {}
 func (l *land) forward(string) string                  { return "" }
 func (l *land) bundle() string                         { return "" }
-func (l *land) authorise()                             {}

@@ -8,10 +8,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"ambit/resolver/aws/awstest"
 )
@@ -74,7 +76,7 @@ func TestDoctorStories(t *testing.T) {
 		sideBySide(t, healthy, func(h health) string { return h.name }, func(t *testing.T, h health) { newWorld(t, shared).prove(h) })
 	})
 	t.Run("input", func(t *testing.T) {
-		sideBySide(t, badInputs, func(b badInput) string { return b.name }, func(t *testing.T, b badInput) { newWorld(t, shared).survive(b) })
+		sideBySide(t, slices.Concat(badInputs, hostileInputs), func(b badInput) string { return b.name }, func(t *testing.T, b badInput) { newWorld(t, shared).survive(b) })
 	})
 }
 
@@ -199,7 +201,11 @@ func (w *world) doctor(flags ...string) []finding {
 		if f.Check == "" || f.Evidence == "" || f.Status != "ok" && f.Status != "warn" && f.Status != "fail" {
 			w.t.Errorf("a finding without a check, a status or evidence: %+v", f)
 		}
-		if strings.Contains(f.Evidence, "\n") || strings.Contains(f.Fix, "\n") {
+		if strings.Contains(f.Fix, "\n") {
+			w.t.Errorf("a fix of several lines: %+v", f)
+		}
+		w.harmless(f.Evidence) // as jq -r prints it
+		if strings.Contains(f.Evidence, "\n") {
 			w.t.Errorf("a finding of several lines: %+v", f)
 		}
 	}
@@ -233,9 +239,9 @@ func (w *world) harmless(text string) {
 			}
 		}
 	}
-	for i := range len(text) {
-		if c := text[i]; c < ' ' && c != '\n' && c != '\t' || c == 0x7f {
-			w.t.Errorf("a raw byte %#x is printed: %q", c, text)
+	for _, c := range text {
+		if c < ' ' && c != '\n' && c != '\t' || c >= 0x7f && c < 0xa0 || c >= 0x200b && c <= 0x200f || c >= 0x202a && c <= 0x202e || c >= 0x2066 && c <= 0x2069 || c == utf8.RuneError {
+			w.t.Errorf("a raw %U is printed: %q", c, text)
 			return
 		}
 	}
