@@ -20,7 +20,7 @@ var knownNames *regexp.Regexp
 
 func (w *world) abroad() *land {
 	w.t.Helper()
-	missing(w.t, "there are no network namespaces on this system")
+	w.t.Skip("skipped: there are no network namespaces on this system")
 	return nil
 }
 
@@ -28,6 +28,7 @@ func (l *land) inside(f func())                        { f() }
 func (l *land) command(argv []string) []string         { return argv }
 func (l *land) answer(func(http.Handler) http.Handler) {}
 func (l *land) ip(...string)                           {}
+func (l *land) authorise()                             {}
 func (l *land) ec2()                                   {}
 func (l *land) ecs()                                   {}
 func (l *land) swallow(string)                         {}
