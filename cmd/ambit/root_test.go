@@ -92,6 +92,8 @@ func TestWrongUsage(t *testing.T) {
 		{"allow --list --prune", "do not go together"},
 		{"allow --list x", "no other argument"},
 		{"deny a b", `unexpected argument "b"`},
+		{"login a --profile b", "do not go together"},
+		{"login --profile=", "names no profile"},
 		{"resolve", "name one directory"},
 		{"env", `run "ambit env --help" for the list`},
 		{"env sett", `did you mean "set"?`},
