@@ -193,6 +193,13 @@ func (w *world) doctor(flags ...string) []finding {
 	if err := d.Decode(&findings); err != nil {
 		w.t.Fatalf("doctor ends with %d and no JSON: %v\n%s%s", status, err, stdout, stderr)
 	}
+	var raw []map[string]string
+	must(w.t, json.Unmarshal([]byte(stdout), &raw))
+	for _, keys := range raw {
+		if len(keys) != 4 {
+			w.t.Errorf("a finding lacks a key: %v", keys)
+		}
+	}
 	failed := 0
 	for _, f := range findings {
 		if f.Status == "fail" {
