@@ -18,7 +18,7 @@ func (x *examination) discreet(found []Finding) []Finding {
 		"AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN",
 	} {
 		// The swapped id is none.
-		if value := x.env(name); !keyID.MatchString(value) {
+		if value := x.env(name); !keyID().MatchString(value) {
 			add(value)
 		}
 	}

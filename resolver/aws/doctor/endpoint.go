@@ -212,7 +212,7 @@ func some(list []string) []string {
 func (x *examination) otherRegion(r reader, o override, host, fix string) (Finding, bool) {
 	labels := strings.Split(strings.ToLower(host), ".")
 	region := x.region(r).name
-	if len(labels) < 3 || labels[0] != "sts" && labels[0] != "sts-fips" || !regionForm.MatchString(labels[1]) || region == "" || labels[1] == region {
+	if len(labels) < 3 || labels[0] != "sts" && labels[0] != "sts-fips" || !regionForm().MatchString(labels[1]) || region == "" || labels[1] == region {
 		return Finding{}, false
 	}
 	return Finding{Check: "aws.endpoint", Status: Warn, Fix: fix,

@@ -18,7 +18,7 @@ func checkFamily(_ context.Context, x *examination) (found []Finding) {
 			found = append(found, f)
 		} else if f, ok := x.rivalTokens(s); ok {
 			found = append(found, f)
-		} else if len(found) == 0 && keyID.MatchString(s.id.value) {
+		} else if len(found) == 0 && keyID().MatchString(s.id.value) {
 			what := "a long-term key, and no session token"
 			if temporary(s.id.value) {
 				what = "a temporary key, and its session token"
@@ -144,7 +144,7 @@ func (x *examination) halfPair(r reader, f *file, s *section, profile string) (F
 	fix := "aws configure " + profileOption(profile)
 	if name, at := misspelt(s, lack); name != "" && how == "is missing" {
 		evidence += fmt.Sprintf(": line %d has %q instead", at, clip(name))
-		if plainArgument.MatchString(name) && !strings.Contains(name, "/") {
+		if plainArgument().MatchString(name) && !strings.Contains(name, "/") {
 			fix = x.edit(f, at, 0, "s/"+strings.ReplaceAll(name, ".", `\.`)+"/"+lack+"/I")
 		}
 	}
@@ -183,7 +183,7 @@ func misspelt(s *section, lack string) (name string, line int) {
 // key that has none.
 func (x *examination) tokenFault(s set) (Finding, bool) {
 	id := tidy(s.id)
-	if !keyID.MatchString(id) {
+	if !keyID().MatchString(id) {
 		return Finding{}, false // told of its form
 	}
 	status := Fail

@@ -230,7 +230,7 @@ func hasProperty(content []byte) bool {
 	for line := range strings.Lines(string(content)) {
 		if line = strings.TrimSpace(line); line != "" && line[0] != '#' && line[0] != ';' {
 			name, _, ok := strings.Cut(line, "=")
-			return ok && plainArgument.MatchString(strings.TrimSpace(name))
+			return ok && plainArgument().MatchString(strings.TrimSpace(name))
 		}
 	}
 	return false

@@ -5,18 +5,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 )
 
-var plainArgument = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-][A-Za-z0-9_./:@%+,=-]*$`)
+var plainArgument = late(`^[A-Za-z0-9_./:@%+,-][A-Za-z0-9_./:@%+,=-]*$`)
 
 // quoted writes a name in a command, in the one way that bash, zsh and fish read
 // alike. Whoever wrote the name is not to choose what else that runs.
 func quoted(s string) string {
-	if plainArgument.MatchString(s) {
+	if plainArgument().MatchString(s) {
 		return s
 	}
 	// Each apostrophe and backslash stands between two quoted pieces: within them
@@ -39,7 +38,7 @@ func ssoLogin(profile string) string { return "ambit login " + profileOption(pro
 
 // inCommand is a file's path in a command.
 func (x *examination) inCommand(path string) string {
-	if rest, ok := strings.CutPrefix(path, x.Home+"/"); ok && x.Home != "" && plainArgument.MatchString(rest) {
+	if rest, ok := strings.CutPrefix(path, x.Home+"/"); ok && x.Home != "" && plainArgument().MatchString(rest) {
 		return "~/" + rest
 	}
 	if strings.HasPrefix(path, "-") {

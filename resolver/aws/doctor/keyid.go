@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -28,7 +27,7 @@ func clip(s string) string {
 // maskID shows the first and last four characters of a key id. What is too short
 // or is no key id shows nothing of itself: it may be the secret.
 func maskID(id string) string {
-	if !wellFormedID.MatchString(id) {
+	if !wellFormedID().MatchString(id) {
 		return "****"
 	}
 	return id[:4] + "…" + id[len(id)-4:]
@@ -36,7 +35,7 @@ func maskID(id string) string {
 
 // maskSecret shows the last four characters of a secret or token.
 func maskSecret(s string) string {
-	if len(s) <= 16 || !plainTail.MatchString(s[len(s)-4:]) {
+	if len(s) <= 16 || !plainTail().MatchString(s[len(s)-4:]) {
 		return "****"
 	}
 	return "****" + s[len(s)-4:]
@@ -45,7 +44,7 @@ func maskSecret(s string) string {
 // secretShaped says whether a text looks like a secret access key, or like a session
 // token, as no name does.
 func secretShaped(s string) bool {
-	if len(s) != 40 && len(s) < 200 || !base64Text.MatchString(s) {
+	if len(s) != 40 && len(s) < 200 || !base64Text().MatchString(s) {
 		return false
 	}
 	upper, lower, digit := false, false, false
@@ -56,9 +55,9 @@ func secretShaped(s string) bool {
 }
 
 var (
-	base64Text   = regexp.MustCompile(`^[A-Za-z0-9/+]+={0,2}$`)
-	wellFormedID = regexp.MustCompile(`^A[A-Z]{2}A[A-Z0-9]{12,124}$`)
-	plainTail    = regexp.MustCompile(`^[A-Za-z0-9/+=_-]{4}$`)
+	base64Text   = late(`^[A-Za-z0-9/+]+={0,2}$`)
+	wellFormedID = late(`^A[A-Z]{2}A[A-Z0-9]{12,124}$`)
+	plainTail    = late(`^[A-Za-z0-9/+=_-]{4}$`)
 )
 
 // temporary says whether a key id is one that needs a session token.

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -11,10 +10,10 @@ import (
 )
 
 var (
-	keyID     = regexp.MustCompile(`^A[KS]IA[A-Z0-9]{16}$`)
-	uniqueID  = regexp.MustCompile(`^(AGPA|AIDA|AIPA|ANPA|ANVA|APKA|AROA|ASCA|ABIA|ACCA)[A-Z0-9]{12,}$`)
-	secretKey = regexp.MustCompile(`^[A-Za-z0-9/+]{40}$`)
-	likeKeyID = regexp.MustCompile(`(?i)A[KSGIPNVRBC][A-Z]A[A-Z0-9]{8}`)
+	keyID     = late(`^A[KS]IA[A-Z0-9]{16}$`)
+	uniqueID  = late(`^(AGPA|AIDA|AIPA|ANPA|ANVA|APKA|AROA|ASCA|ABIA|ACCA)[A-Z0-9]{12,}$`)
+	secretKey = late(`^[A-Za-z0-9/+]{40}$`)
+	likeKeyID = late(`(?i)A[KSGIPNVRBC][A-Z]A[A-Z0-9]{8}`)
 )
 
 // A set is one set of keys that a reader ends up with, and where its parts stand.
@@ -109,9 +108,9 @@ func checkKeys(_ context.Context, x *examination) (found []Finding) {
 // of it. Other clouds and stand-ins make up keys of other forms: where an endpoint
 // is configured, what does not resemble AWS's is none of its business.
 func (x *examination) faults(s set) (faults []string, fix string) {
-	foreign := x.mixed() && !likeKeyID.MatchString(s.id.value) && !likeKeyID.MatchString(s.secret.value)
+	foreign := x.mixed() && !likeKeyID().MatchString(s.id.value) && !likeKeyID().MatchString(s.secret.value)
 	id, secret := tidy(s.id), tidy(s.secret)
-	if secretKey.MatchString(id) && keyID.MatchString(secret) {
+	if secretKey().MatchString(id) && keyID().MatchString(secret) {
 		fix = x.reenter(s.Source)
 		if s.profile == "" {
 			fix = x.export(s.id.name, `"$`+s.secret.name+`"`, s.secret.name, `"$`+s.id.name+`"`)
@@ -203,13 +202,13 @@ func idFault(id string) string {
 		return "is a placeholder"
 	case strings.HasSuffix(id, "IOSFODNN7EXAMPLE"):
 		return "is the example of the AWS documentation"
-	case uniqueID.MatchString(id):
+	case uniqueID().MatchString(id):
 		kind := map[string]string{"AIDA": "user", "AROA": "role", "AGPA": "group", "AIPA": "instance profile"}[id[:4]]
 		if kind == "" {
 			kind = "resource"
 		}
 		return fmt.Sprintf("is the unique id of a %s (%s…), not an access key", kind, id[:4])
-	case keyID.MatchString(id):
+	case keyID().MatchString(id):
 		return ""
 	case len(id) != 20:
 		return fmt.Sprintf("has %s, an access key id has 20", characters(id))
@@ -223,7 +222,7 @@ func idFault(id string) string {
 
 func secretFault(secret string) string {
 	switch {
-	case secretKey.MatchString(secret):
+	case secretKey().MatchString(secret):
 		return ""
 	case strings.HasPrefix(secret, "$"):
 		return "is the name of a variable, which nothing expanded"

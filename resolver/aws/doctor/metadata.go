@@ -200,7 +200,7 @@ func checkMetadataProxy(ctx context.Context, x *examination) []Finding {
 		name = "no_proxy" // it counts before the other
 	}
 	hosts := "169.254.169.254,169.254.170.2,169.254.170.23"
-	if h := to.Hostname(); !strings.Contains(hosts, h) && plainHost.MatchString(h) {
+	if h := to.Hostname(); !strings.Contains(hosts, h) && plainHost().MatchString(h) {
 		hosts = h + "," + hosts
 	}
 	if x.env(name) != "" {

@@ -232,7 +232,7 @@ func (x *examination) proxyInTheWay(o *outlook) (Finding, bool) {
 		if !straight {
 			// The person types it, and it stands in no file.
 			f.Fix = fmt.Sprintf(`printf 'user:password: ' >&2; read -r up; export %s="%s://$up@%s"`, p.via.variable, p.via.url.Scheme, p.via.url.Host)
-			if !plainHost.MatchString(p.via.url.Host) {
+			if !plainHost().MatchString(p.via.url.Host) {
 				f.Fix = ""
 			}
 		}

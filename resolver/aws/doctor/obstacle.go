@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/url"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -17,7 +16,7 @@ import (
 )
 
 // plainHost is a host and a port that mean nothing to a shell.
-var plainHost = regexp.MustCompile(`^[A-Za-z0-9.\-]+(:[0-9]+)?$`)
+var plainHost = late(`^[A-Za-z0-9.\-]+(:[0-9]+)?$`)
 
 // obstacle says why STS was not reached, and what to type; "" where no command
 // mends it.
@@ -26,7 +25,7 @@ func (x *examination) obstacle(o *outlook) (what, fix string) {
 	var dns *net.DNSError
 	switch {
 	case errors.As(p.err, &dns):
-		if plainHost.MatchString(dns.Name) {
+		if plainHost().MatchString(dns.Name) {
 			fix = "getent hosts " + dns.Name
 		}
 		return fmt.Sprintf("%s: %s", host(p), why(p)), fix

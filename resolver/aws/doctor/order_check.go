@@ -104,7 +104,7 @@ func (x *examination) missingProfile(r reader, name, variable string) (evidence,
 				right = name
 			}
 			evidence = fmt.Sprintf("%s names %q: %s has [%s], which needs to be [%s]", variable, clip(name), f.at(s.line), clip(header), clip(right))
-			if plainArgument.MatchString(name) && !strings.ContainsAny(name, "&/") {
+			if plainArgument().MatchString(name) && !strings.ContainsAny(name, "&/") {
 				return evidence, x.edit(f, s.line, 0, `s/\[.*\]/[`+right+`]/`)
 			}
 			return evidence, away

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -48,9 +47,9 @@ var knownRegions = strings.Fields(`
 	us-iso-east-1 us-iso-west-1 us-isob-east-1 us-isob-west-1 us-isof-east-1 us-isof-south-1 eu-isoe-west-1`)
 
 var (
-	regionForm = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[1-9][0-9]?$`)
-	hostLabel  = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
-	directions = regexp.MustCompile(`-(north|south|east|west|central|northeast|northwest|southeast|southwest)-[0-9]+$`)
+	regionForm = late(`^[a-z]{2,4}(-[a-z]+)+-[1-9][0-9]?$`)
+	hostLabel  = late(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
+	directions = late(`-(north|south|east|west|central|northeast|northwest|southeast|southwest)-[0-9]+$`)
 )
 
 // regionFault says what is wrong with the name of a region, which is surely none
@@ -69,14 +68,14 @@ func regionFault(name string, overridden bool) (fault string, sure bool, meant s
 	switch odd := oddity(name); {
 	case odd != "":
 		return odd, true, meant
-	case !hostLabel.MatchString(name):
+	case !hostLabel().MatchString(name):
 		return "is not the name of a region", true, meant
-	case regionForm.MatchString(strings.TrimRight(name, "abcdefghijklmnopqrstuvwxyz")) && slices.Contains(knownRegions, name[:len(name)-1]):
+	case regionForm().MatchString(strings.TrimRight(name, "abcdefghijklmnopqrstuvwxyz")) && slices.Contains(knownRegions, name[:len(name)-1]):
 		return "is an availability zone, not a region", true, name[:len(name)-1]
 	case overridden && meant == "":
 		return "", false, "" // stand-ins for AWS take any
-	case !regionForm.MatchString(name) || !directions.MatchString(name):
-		return "is not the name of a region", meant != "" || !regionForm.MatchString(name), meant
+	case !regionForm().MatchString(name) || !directions().MatchString(name):
+		return "is not the name of a region", meant != "" || !regionForm().MatchString(name), meant
 	}
 	return "is no region known here", false, meant
 }
@@ -175,7 +174,7 @@ func orNone(name string) string {
 
 // regionFix is the command that makes all programs take a region.
 func (x *examination) regionFix(c regionChoice, name string) string {
-	if name == "" || !regionForm.MatchString(name) {
+	if name == "" || !regionForm().MatchString(name) {
 		if c.profile == "" && c.from != "" {
 			return x.unset("AWS_REGION", "AWS_DEFAULT_REGION")
 		}
@@ -190,17 +189,17 @@ func (x *examination) regionFix(c regionChoice, name string) string {
 // likelyRegion is a region to begin with, where none is said.
 func (x *examination) likelyRegion() string {
 	for _, r := range readers {
-		if c := x.region(r); regionForm.MatchString(c.name) && slices.Contains(knownRegions, c.name) {
+		if c := x.region(r); regionForm().MatchString(c.name) && slices.Contains(knownRegions, c.name) {
 			return c.name
 		}
 	}
 	for _, r := range readers {
 		name, _ := x.profileInForce(r)
 		p := x.profile(r, name)
-		if region := p.get("sso_region"); regionForm.MatchString(region) {
+		if region := p.get("sso_region"); regionForm().MatchString(region) {
 			return region
 		}
-		if s := x.session(r, p.get("sso_session")); s != nil && regionForm.MatchString(s.values["sso_region"].value) {
+		if s := x.session(r, p.get("sso_session")); s != nil && regionForm().MatchString(s.values["sso_region"].value) {
 			return s.values["sso_region"].value
 		}
 		if arn := p.get("role_arn"); arn != "" {
@@ -237,11 +236,11 @@ func (x *examination) wrongPartition(said []regionChoice) (Finding, bool) {
 	return Finding{}, false
 }
 
-var partitionARN = regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov|aws-eusc|aws-iso|aws-iso-b|aws-iso-e|aws-iso-f):`)
+var partitionARN = late(`^arn:(aws|aws-cn|aws-us-gov|aws-eusc|aws-iso|aws-iso-b|aws-iso-e|aws-iso-f):`)
 
 // partitionInARN is the partition of an ARN, "" if it is none known here.
 func partitionInARN(arn string) string {
-	if m := partitionARN.FindStringSubmatch(arn); m != nil {
+	if m := partitionARN().FindStringSubmatch(arn); m != nil {
 		return m[1]
 	}
 	return ""

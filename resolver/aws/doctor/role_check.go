@@ -3,13 +3,12 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 )
 
 var (
-	roleARN    = regexp.MustCompile(`^arn:[a-z0-9-]+:iam::[0-9]{12}:role/[!-~]+$`)
-	sessionARN = regexp.MustCompile(`^arn:([a-z0-9-]+):sts::([0-9]{12}):assumed-role/([A-Za-z0-9+=,.@_-]+)/`)
+	roleARN    = late(`^arn:[a-z0-9-]+:iam::[0-9]{12}:role/[!-~]+$`)
+	sessionARN = late(`^arn:([a-z0-9-]+):sts::([0-9]{12}):assumed-role/([A-Za-z0-9+=,.@_-]+)/`)
 )
 
 // checkRole looks whether the roles that are to be assumed are named as AWS names
@@ -52,11 +51,11 @@ func (x *examination) roleFault(r reader, role part) (fault, fix string) {
 		}
 		return odd, x.export(role.name, fmt.Sprintf(`"$(printf %%s "$%s" | LC_ALL=C tr -cd 'A-Za-z0-9+=,.@:/_-')"`, role.name))
 	}
-	if roleARN.MatchString(role.value) {
+	if roleARN().MatchString(role.value) {
 		return "", ""
 	}
 	fault = fmt.Sprintf("is %q, which does not name a role as arn:aws:iam::123456789012:role/NAME does", clip(role.value))
-	m := sessionARN.FindStringSubmatch(role.value)
+	m := sessionARN().FindStringSubmatch(role.value)
 	if m == nil {
 		return fault, ""
 	}

@@ -44,7 +44,7 @@ func (x *examination) instanceFindings(ctx context.Context, last bool) []Finding
 	}
 	m := x.instance(ctx)
 	id := "I"
-	if plainArgument.MatchString(m.instanceID) && m.instanceID != "" {
+	if plainArgument().MatchString(m.instanceID) && m.instanceID != "" {
 		id = m.instanceID
 	}
 	at := clip(m.address)
@@ -176,12 +176,12 @@ func checkTask(ctx context.Context, x *examination) []Finding {
 	if u, err := url.Parse(address + "/task"); err == nil && u.Host != "" {
 		if p := x.probe(ctx, u, how{}); p.err == nil && p.status == http.StatusOK {
 			var said struct{ Family, Revision string }
-			if json.Unmarshal(p.body, &said) == nil && plainArgument.MatchString(said.Family) {
+			if json.Unmarshal(p.body, &said) == nil && plainArgument().MatchString(said.Family) {
 				task = said.Family + ":" + said.Revision
 			}
 		}
 	}
-	if !plainArgument.MatchString(task) {
+	if !plainArgument().MatchString(task) {
 		task = "T"
 	}
 	return []Finding{runtimeFail("aws ecs describe-task-definition --task-definition "+task+" --query taskDefinition.taskRoleArn",

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -106,8 +105,8 @@ const (
 )
 
 var (
-	digits = regexp.MustCompile(`^[0-9.]+$`)
-	naive  = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+)?$`)
+	digits = late(`^[0-9.]+$`)
+	naive  = late(`^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+)?$`)
 )
 
 // parseExpiration reads an instant as dateutil does, as far as anybody writes one.
@@ -122,7 +121,7 @@ func parseExpiration(value string) (time.Time, expirationForm) {
 			return at, instant
 		}
 	}
-	if digits.MatchString(value) || naive.MatchString(value) || !strings.ContainsAny(value, "0123456789") {
+	if digits().MatchString(value) || naive().MatchString(value) || !strings.ContainsAny(value, "0123456789") {
 		return time.Time{}, crashes
 	}
 	return time.Time{}, unknown

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -262,13 +261,13 @@ func (x *examination) brokenProcess(v *investigation) []Finding {
 	return []Finding{f}
 }
 
-var asking = regexp.MustCompile(`(?i)\b(tty|terminal|mfa|otp|password|passphrase|passcode|pin|touch|prompt|interactive|stdin)\b`)
+var asking = late(`(?i)\b(tty|terminal|mfa|otp|password|passphrase|passcode|pin|touch|prompt|interactive|stdin)\b`)
 
 // wantsAPerson says whether a program that failed speaks of asking. What it said is
 // only looked at, never told.
 func wantsAPerson(err error) bool {
 	for ; err != nil; err = errors.Unwrap(err) {
-		if asking.MatchString(err.Error()) {
+		if asking().MatchString(err.Error()) {
 			return true
 		}
 	}

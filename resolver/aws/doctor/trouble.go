@@ -2,24 +2,23 @@ package doctor
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
 
-var accountOfARN = regexp.MustCompile(`^arn:[a-z0-9-]+:(?:iam|sts)::([0-9]{12}):`)
+var accountOfARN = late(`^arn:[a-z0-9-]+:(?:iam|sts)::([0-9]{12}):`)
 
 // accountInARN is the account of a role or user, "" if the ARN names none.
 func accountInARN(arn string) string {
-	if m := accountOfARN.FindStringSubmatch(arn); m != nil {
+	if m := accountOfARN().FindStringSubmatch(arn); m != nil {
 		return m[1]
 	}
 	return ""
 }
 
-var account = regexp.MustCompile(`^[0-9]{12}$`)
+var account = late(`^[0-9]{12}$`)
 
-func isAccount(s string) bool { return account.MatchString(s) }
+func isAccount(s string) bool { return account().MatchString(s) }
 
 // longestChain is how many roles are followed; nobody has more.
 const longestChain = 20

@@ -25,7 +25,7 @@ func (c claims) serviceAccount() (namespace, account string, ok bool) {
 		return "", "", false
 	}
 	namespace, account, ok = strings.Cut(rest, ":")
-	return namespace, account, ok && plainArgument.MatchString(namespace) && plainArgument.MatchString(account)
+	return namespace, account, ok && plainArgument().MatchString(namespace) && plainArgument().MatchString(account)
 }
 
 // tokenClaims reads the claims in a token's file, and words them for a finding that
