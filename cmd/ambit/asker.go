@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -106,7 +105,7 @@ func (p *asker) Device() bool {
 func (p *asker) Say(text string) { p.a.say(plain(text)) }
 
 var (
-	sixDigits    = regexp.MustCompile(`^[0-9]{6}$`)
+	sixDigits    = late(`^[0-9]{6}$`)
 	errNoMFACode = errors.New("no MFA code")
 )
 
@@ -145,7 +144,7 @@ func (p *asker) MFA(ctx context.Context, serial string) (string, error) {
 // space in the middle.
 func mfaCode(text string) (code string, ok bool) {
 	code = strings.Join(strings.Fields(text), "")
-	return code, sixDigits.MatchString(code)
+	return code, sixDigits().MatchString(code)
 }
 
 // commandCode has mfaCommand say the code.

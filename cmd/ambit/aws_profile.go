@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -21,14 +20,14 @@ type awsProfile struct {
 const profilePrefix = "ambit-"
 
 var (
-	notInProfileName = regexp.MustCompile(`[^A-Za-z0-9_.-]`)
-	regionName       = regexp.MustCompile(`^[a-z0-9-]+$`)
+	notInProfileName = late(`[^A-Za-z0-9_.-]`)
+	regionName       = late(`^[a-z0-9-]+$`)
 )
 
 // profileName is the name of the profile for what messages call label: shop/dev
 // is ambit-shop-dev.
 func profileName(label string) string {
-	return profilePrefix + notInProfileName.ReplaceAllString(label, "-")
+	return profilePrefix + notInProfileName().ReplaceAllString(label, "-")
 }
 
 // block is the profile's section.
@@ -38,7 +37,7 @@ func (p awsProfile) block() (string, error) {
 		return "", err
 	}
 	text := fmt.Sprintf("[profile %s]\ncredential_process = %s\n", p.name, command)
-	if regionName.MatchString(p.region) {
+	if regionName().MatchString(p.region) {
 		text += "region = " + p.region + "\n"
 	}
 	return text, nil

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 
@@ -15,7 +14,7 @@ import (
 
 // loginName is what a login may be called: it stands on command lines and in
 // messages.
-var loginName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$`)
+var loginName = late(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$`)
 
 // maxClientID bounds what is sent to a provider in an address.
 const maxClientID = 256
@@ -34,7 +33,7 @@ func (p *configParser) readLogins(n *yaml.Node) {
 		name := key.Value
 		_, twice := p.logins[name]
 		switch {
-		case key.Kind != yaml.ScalarNode || !loginName.MatchString(name):
+		case key.Kind != yaml.ScalarNode || !loginName().MatchString(name):
 			p.fail(key, fmt.Sprintf("%q is no name of a login", name), "use letters, digits and . _ -")
 		case twice:
 			p.fail(key, fmt.Sprintf("the login %q is here twice", name), "")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -100,7 +99,7 @@ func noBrowser(text string) error {
 	return withHint(errors.New(text), "ambit console --print prints the address")
 }
 
-var serviceName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
+var serviceName = late(`^[a-z0-9][a-z0-9-]*$`)
 
 // consoleAddress is where in the console to go: what --destination says, in the
 // region that the environment sets, "" for none.
@@ -116,7 +115,7 @@ func consoleAddress(destination, region string) (string, error) {
 	if service == "" {
 		service = "console"
 	}
-	if !serviceName.MatchString(service) {
+	if !serviceName().MatchString(service) {
 		return "", usageError{fmt.Sprintf("--destination %q is neither a service nor an address", destination), "write, for example, s3"}
 	}
 	host := "console.aws.amazon.com"

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"regexp"
 	"slices"
 	"time"
 
@@ -174,13 +173,13 @@ func inShell(shell shells.Shell, fix string) string {
 	if shell != shells.Fish {
 		return fix
 	}
-	fix = posixUnsetFunction.ReplaceAllString(fix, "${1}functions -e ")
-	return posixUnset.ReplaceAllString(fix, "${1}set -e ")
+	fix = posixUnsetFunction().ReplaceAllString(fix, "${1}functions -e ")
+	return posixUnset().ReplaceAllString(fix, "${1}set -e ")
 }
 
 var (
-	posixUnset         = regexp.MustCompile(`(^|&& |; )unset `)
-	posixUnsetFunction = regexp.MustCompile(`(^|&& |; )unset -f `)
+	posixUnset         = late(`(^|&& |; )unset `)
+	posixUnsetFunction = late(`(^|&& |; )unset -f `)
 )
 
 // printFindings prints the list for programs.

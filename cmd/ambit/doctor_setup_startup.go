@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -89,7 +88,7 @@ func (p *setup) follow(out []startupFile, shell shells.Shell, path string, depth
 		return out
 	}
 	for _, line := range f.lines {
-		if m := sourcing.FindStringSubmatch(line); m != nil {
+		if m := sourcing().FindStringSubmatch(line); m != nil {
 			if sourced := p.literalPath(m[1]); sourced != "" {
 				out = p.follow(out, shell, sourced, depth+1)
 			}
@@ -100,17 +99,17 @@ func (p *setup) follow(out []startupFile, shell shells.Shell, path string, depth
 
 var (
 	// sourcing is a line that reads another file, alone or after a test.
-	sourcing = regexp.MustCompile(`(?:^|&&|\|\||;|\bthen\b)\s*(?:source|\.)\s+("[^"]*"|'[^']*'|[^\s;&|]+)`)
+	sourcing = late(`(?:^|&&|\|\||;|\bthen\b)\s*(?:source|\.)\s+("[^"]*"|'[^']*'|[^\s;&|]+)`)
 	// hooking is a line that installs ambit's hook; the program stands before it.
-	hooking = regexp.MustCompile(`("[^"]*ambit"|'[^']*ambit'|[^\s"'(|;&]*ambit)\s+hook\s+(bash|zsh|fish)\b`)
+	hooking = late(`("[^"]*ambit"|'[^']*ambit'|[^\s"'(|;&]*ambit)\s+hook\s+(bash|zsh|fish)\b`)
 	// copied is the first line of what `ambit hook` prints.
-	copied = regexp.MustCompile(`^\s*(?:builtin set -g )?__ambit_bin[= ]`)
+	copied = late(`^\s*(?:builtin set -g )?__ambit_bin[= ]`)
 
-	functionBuiltin = regexp.MustCompile(`^\s*(?:function\s+builtin\b|builtin\s*\(\s*\))`)
-	aliasBuiltin    = regexp.MustCompile(`^\s*alias\s+(?:-\w+\s+)*builtin[= ]`)
+	functionBuiltin = late(`^\s*(?:function\s+builtin\b|builtin\s*\(\s*\))`)
+	aliasBuiltin    = late(`^\s*alias\s+(?:-\w+\s+)*builtin[= ]`)
 
-	replacesCommand   = regexp.MustCompile(`^\s*(?:export\s+|declare\s+\S+\s+)?PROMPT_COMMAND=(.*)`)
-	replacesFunctions = regexp.MustCompile(`^\s*(?:typeset\s+\S+\s+)?precmd_functions=(.*)`)
+	replacesCommand   = late(`^\s*(?:export\s+|declare\s+\S+\s+)?PROMPT_COMMAND=(.*)`)
+	replacesFunctions = late(`^\s*(?:typeset\s+\S+\s+)?precmd_functions=(.*)`)
 )
 
 // literalPath is the path that a word of a start-up file names, if that can be read
@@ -145,9 +144,9 @@ func (p *setup) installs(files []startupFile, shell shells.Shell) []string {
 			if comment(line) {
 				continue
 			}
-			if m := hooking.FindStringSubmatch(line); m != nil && m[2] == string(shell) || copied.MatchString(line) {
+			if m := hooking().FindStringSubmatch(line); m != nil && m[2] == string(shell) || copied().MatchString(line) {
 				out = append(out, fmt.Sprintf("%s:%d", p.tilde(f.path), i+1))
-				if !hooking.MatchString(line) {
+				if !hooking().MatchString(line) {
 					break // the rest of the copy
 				}
 			}
@@ -165,7 +164,7 @@ func (p *setup) oddities(shell shells.Shell, f startupFile) {
 			continue
 		}
 		at := fmt.Sprintf("%s:%d", p.tilde(f.path), i+1)
-		if m := hooking.FindStringSubmatch(line); m != nil {
+		if m := hooking().FindStringSubmatch(line); m != nil {
 			program := p.literalPath(m[1])
 			switch {
 			case m[2] != string(shell):
@@ -177,15 +176,15 @@ func (p *setup) oddities(shell shells.Shell, f startupFile) {
 			}
 			installed = i + 1
 		}
-		if copied.MatchString(line) && !isCopy {
+		if copied().MatchString(line) && !isCopy {
 			isCopy = true
 			p.copy(shell, f, at)
 			installed = i + 1
 		}
-		if shell != shells.Fish && functionBuiltin.MatchString(line) {
+		if shell != shells.Fish && functionBuiltin().MatchString(line) {
 			p.add(check, doctor.Warn, "unset -f builtin", "%s defines a function named builtin, which the hook cannot avoid", at)
 		}
-		if aliasBuiltin.MatchString(line) {
+		if aliasBuiltin().MatchString(line) {
 			p.add(check, doctor.Warn, "unalias builtin", "%s defines an alias named builtin", at)
 		}
 		if installed > 0 && replaces(shell, line) {
@@ -201,7 +200,7 @@ func (p *setup) copy(shell shells.Shell, f startupFile, at string) {
 		return
 	}
 	fix := p.edit(f.path)
-	if copied.MatchString(f.lines[0]) {
+	if copied().MatchString(f.lines[0]) {
 		fix = "ambit hook " + string(shell) + " > " + p.word(f.path)
 	}
 	p.add("hook", doctor.Warn, fix, "%s is a copy of another version's hook", at)
@@ -216,7 +215,7 @@ func replaces(shell shells.Shell, line string) bool {
 	case shells.Zsh:
 		pattern, name = replacesFunctions, "precmd_functions"
 	}
-	m := pattern.FindStringSubmatch(line)
+	m := pattern().FindStringSubmatch(line)
 	return m != nil && !strings.Contains(m[1], name)
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -72,7 +71,7 @@ func (p *setup) faults(check, fix string, lines []cache.Message) {
 // edit is the command that opens a file for the person to mend.
 func (p *setup) edit(path string) string {
 	for _, name := range []string{"VISUAL", "EDITOR"} {
-		if editor := p.environ[name]; plainCommand.MatchString(editor) {
+		if editor := p.environ[name]; plainCommand().MatchString(editor) {
 			return editor + " " + p.word(path)
 		}
 	}
@@ -80,7 +79,7 @@ func (p *setup) edit(path string) string {
 }
 
 // plainCommand is a command with options that every shell takes as it stands.
-var plainCommand = regexp.MustCompile(`^[A-Za-z0-9_./+-]+(?: [A-Za-z0-9_./+=-]+)*$`)
+var plainCommand = late(`^[A-Za-z0-9_./+-]+(?: [A-Za-z0-9_./+=-]+)*$`)
 
 func plural(n int, noun string) string {
 	if n != 1 {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -203,16 +202,16 @@ func checkOf(summary string, kind resolver.FailureKind) string {
 var everywhere = []string{"aws.network", "aws.clock", "aws.endpoint", "aws.files"}
 
 var (
-	commandInQuotes = regexp.MustCompile(`(?:^|\W)run:? "?(ambit [^"]+)"?`)
-	commandAtEnd    = regexp.MustCompile(`(?:^|: )((?:aws|sudo) .*)$`)
+	commandInQuotes = late(`(?:^|\W)run:? "?(ambit [^"]+)"?`)
+	commandAtEnd    = late(`(?:^|: )((?:aws|sudo) .*)$`)
 )
 
 // fixOf takes the command out of a hint. Without one there is nothing to type.
 func fixOf(hint string, kind resolver.FailureKind) string {
-	if m := commandInQuotes.FindStringSubmatch(hint); m != nil && m[1] != "ambit doctor" {
+	if m := commandInQuotes().FindStringSubmatch(hint); m != nil && m[1] != "ambit doctor" {
 		return m[1]
 	}
-	if m := commandAtEnd.FindStringSubmatch(hint); m != nil {
+	if m := commandAtEnd().FindStringSubmatch(hint); m != nil {
 		command, _, _ := strings.Cut(m[1], ", or ")
 		return command
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -152,9 +151,9 @@ func (a *ambit) readValue(ctx context.Context, path string, fromStdin bool) (str
 }
 
 var (
-	secretForm = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----|^AGE-SECRET-KEY-|^(gh[pousr]|github_pat|glpat|xox[abprs]|sk_live|rk_live|sk-ant)[-_]|^eyJ[A-Za-z0-9_-]+\.eyJ`)
-	oneToken   = regexp.MustCompile(`^[A-Za-z0-9+/_=-]{20,}$`)
-	plainForm  = regexp.MustCompile(`^[0-9a-fA-F-]+$|^[a-z0-9_-]+$|^[A-Z0-9_-]+$|^[A-Z]?[a-z]+([A-Z][a-z]+)+$`)
+	secretForm = late(`-----BEGIN [A-Z ]*PRIVATE KEY-----|^AGE-SECRET-KEY-|^(gh[pousr]|github_pat|glpat|xox[abprs]|sk_live|rk_live|sk-ant)[-_]|^eyJ[A-Za-z0-9_-]+\.eyJ`)
+	oneToken   = late(`^[A-Za-z0-9+/_=-]{20,}$`)
+	plainForm  = late(`^[0-9a-fA-F-]+$|^[a-z0-9_-]+$|^[A-Z0-9_-]+$|^[A-Z]?[a-z]+([A-Z][a-z]+)+$`)
 )
 
 // looksSecret guesses whether a value is a key or a token: it begins as the
@@ -162,10 +161,10 @@ var (
 // chance. Names, hashes, paths and URLs do not.
 func looksSecret(value string) bool {
 	value = strings.TrimSpace(value)
-	if secretForm.MatchString(value) {
+	if secretForm().MatchString(value) {
 		return true
 	}
-	if !oneToken.MatchString(value) || plainForm.MatchString(value) || strings.HasPrefix(value, "/") {
+	if !oneToken().MatchString(value) || plainForm().MatchString(value) || strings.HasPrefix(value, "/") {
 		return false
 	}
 	counts := map[rune]int{}
