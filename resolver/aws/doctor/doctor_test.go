@@ -2,10 +2,19 @@ package doctor
 
 import (
 	"context"
+	"flag"
+	"os"
 	"strings"
 	"testing"
 	"time"
 )
+
+// TestMain runs more tests beside each other than there are processors: those that
+// are parallel wait for somebody who does not answer.
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "16") // the flag is there; -parallel beats it
+	os.Exit(m.Run())
+}
 
 // A disk that hangs takes neither the examination with it nor what was seen so far.
 func TestHangingDisk(t *testing.T) {

@@ -48,6 +48,7 @@ func TestIdentityIsWell(t *testing.T) {
 }
 
 func TestRefusedKeys(t *testing.T) {
+	t.Parallel()
 	t.Run("expired", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

@@ -35,6 +35,7 @@ func TestNetworkIsWell(t *testing.T) {
 // TestEndpointThatIsNotAWS: what somebody configured is the cause, and what is seen
 // there the effect.
 func TestEndpointThatIsNotAWS(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		outage awstest.Outage
 		says   string
@@ -85,6 +86,7 @@ func proxyServer(t *testing.T, handler http.HandlerFunc) string {
 }
 
 func TestProxies(t *testing.T) {
+	t.Parallel()
 	password := func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Proxy-Authenticate", "Basic realm=x")
 		rw.WriteHeader(http.StatusProxyAuthRequired)

@@ -16,6 +16,7 @@ func (w *world) onInstance() {
 }
 
 func TestInstance(t *testing.T) {
+	t.Parallel()
 	t.Run("well", func(t *testing.T) {
 		w := newWorld(t)
 		w.onInstance()

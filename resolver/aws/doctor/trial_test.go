@@ -220,6 +220,7 @@ func TestWebIdentity(t *testing.T) {
 }
 
 func TestCredentialProcess(t *testing.T) {
+	t.Parallel()
 	profile := func(w *world, command string) {
 		w.Environ["AWS_PROFILE"] = "dev"
 		write(w.t, w.Home, ".aws/config", "[profile dev]\ncredential_process = "+command+"\n")
