@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"ambit/resolver/aws"
 	"ambit/resolver/aws/doctor"
 )
 
@@ -246,7 +247,8 @@ func (a *ambit) printExplanation(found []doctor.Recognised, report doctor.Report
 	ill := slices.ContainsFunc(report.Findings, func(f doctor.Finding) bool {
 		return f.Status != doctor.OK && slices.Contains(r.Checks, f.Check)
 	})
-	if !ill && len(r.Checks) > 0 {
+	// A permission is AWS's to give: nothing here can be wrong.
+	if !ill && len(r.Checks) > 0 && r.Kind != aws.Permission {
 		fmt.Fprintln(a.out)
 		for _, line := range wrapped("nothing here explains it: it may be over, or it was of another shell, machine or profile", s.columns) {
 			fmt.Fprintln(a.out, line)

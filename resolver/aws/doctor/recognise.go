@@ -314,6 +314,13 @@ var messageField = late(`^.{0,12}\s{0,12}(?:<Message>|,?\s{0,8}["']?(?i:message)
 // finish adds what stands around an error, and what it means. Since is where its
 // sentence begins, -1: at its end.
 func finish(p *passage, at, end, since int, r Recognised, how strength) (sighting, bool) {
+	if m := codeInBody().FindStringSubmatchIndex(p.squeezed[end:min(len(p.squeezed), end+300)]); m != nil && isStatus(r.Code) {
+		// The program could not read the answer, which says more than its status.
+		r.Status, _ = strconv.Atoi(r.Code)
+		r.Code = p.squeezed[end+m[2] : end+m[3]]
+		end += m[3]
+		since = end
+	}
 	surround(p, at, end, &r)
 	if since < 0 {
 		since = end
@@ -327,7 +334,7 @@ func finish(p *passage, at, end, since int, r Recognised, how strength) (sightin
 		known, ok = aws.MeaningOf(strconv.Itoa(r.Status), r.text)
 	}
 	if !ok {
-		if how != structure || !codeShape().MatchString(r.Code) {
+		if how != structure || !codeShape().MatchString(r.Code) || shownKeyID().MatchString(r.Code) {
 			return sighting{}, false
 		}
 		known = aws.Meaning{Kind: aws.Request, Proves: "AWS answered with a code that is not about credentials, as far as ambit knows"}
@@ -348,6 +355,11 @@ func finish(p *passage, at, end, since int, r Recognised, how strength) (sightin
 	}
 	return sighting{r, at, how}, true
 }
+
+// codeInBody is the first code of an answer in XML, at any depth.
+var codeInBody = late(`^[^A-Za-z]{0,20}(?:<\?xml[^>]{0,80}>)?<[^()]{0,200}?<Code>([A-Z][A-Za-z0-9.]{2,80})</Code>`)
+
+func isStatus(code string) bool { return len(code) == 3 && strings.Trim(code, "0123456789") == "" }
 
 var codeShape = late(`^[A-Z][A-Za-z0-9.]{2,80}$`)
 
@@ -406,6 +418,10 @@ func last(re *regexp.Regexp, s string) []string {
 
 const mostSentence = 700
 
+// mostWrapped is how wide a line may be that was wrapped: what a program writes into a
+// pipe is not, and below it stands what another one says.
+const mostWrapped = 160
+
 // sentence is the text from an index of the squeezed text on to the end of its line,
 // and on where the line was wrapped. End is where what was matched ends.
 func (p *passage) sentence(from, end int) string {
@@ -420,7 +436,7 @@ func (p *passage) sentence(from, end int) string {
 		line, _, more := strings.Cut(rest[stop:], "\n")
 		width += len(line)
 		stop += len(line)
-		if !more || stop >= least && (width < 40 || strings.HasSuffix(strings.TrimSpace(line), ".") || !continues(rest[stop+1:])) {
+		if !more || stop >= least && (width < 40 || width > mostWrapped || strings.HasSuffix(strings.TrimSpace(line), ".") || !continues(rest[stop+1:])) {
 			return rest[:stop]
 		}
 		stop++
@@ -433,7 +449,7 @@ func continues(line string) bool {
 	return line != "" && !newStatement().MatchString(line)
 }
 
-var newStatement = late(`^(\s*$|\s*\n|\s+at |\s*File "|Traceback|During handling|Caused by|caused by|Completed |An error occurred|\s*status code:|\s*\{|\s*<|\s*\d{4}-\d\d-\d\d|\S+[$#>] |[EWIF]\d{4} )`)
+var newStatement = late(`^(\s*$|\s*\n|\s+at |\s*File "|Traceback|During handling|Caused by|caused by|Completed |An error occurred|\s*status code:|\s*\{|\s*<|\s*\d{4}-\d\d-\d\d|\S+[$#>] |[EWIF]\d{4} |g?make(\[\d+\])?: |\S+: line \d+: |npm |##\[|\S{0,20}[Ee]rror: |fatal: )`)
 
 // bareCodes finds the codes of AWS as words, in whatever frame a program puts them.
 func bareCodes(p *passage) (found []sighting) {

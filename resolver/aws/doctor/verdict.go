@@ -9,7 +9,8 @@ import (
 // Findings are what the text of an error shows by itself; p is for what it does not
 // say of the one who asks.
 func (r Recognised) Findings(p Patient) []Finding {
-	squeezed := strings.NewReplacer(`"`, "", "'", "", "`", "", `\`, "").Replace(strings.Join(strings.Fields(r.text), ""))
+	text := afterResource().ReplaceAllString(r.text, "$1;$2")
+	squeezed := strings.NewReplacer(`"`, "", "'", "", "`", "", `\`, "").Replace(strings.Join(strings.Fields(text), ""))
 	switch {
 	case denial().MatchString(squeezed):
 		return []Finding{denied(denial().FindStringSubmatch(squeezed))}
@@ -33,21 +34,24 @@ func (r Recognised) Findings(p Patient) []Finding {
 
 const (
 	arnShape    = `arn:aws[a-z-]{0,10}:[a-z0-9-]{1,30}:[a-z0-9-]{0,20}:\d{0,12}:`
+	reason      = `because[a-z-]+|withanexplicitdeny[a-z-]*`
 	regionShape = `[a-z]{2,4}(?:-[a-z]{2,10}){1,3}-\d{1,2}`
 )
 
 var (
 	denial = late(`[Uu]ser:(` + arnShape + `[A-Za-z0-9_+=,.@/-]+?)isnotauthorizedtoperform:([a-z][a-z0-9-]{1,30}:[A-Z][A-Za-z]{1,60}?)` +
-		`(?:onresource:(` + arnShape + `[A-Za-z0-9_+=,.@/:*-]+?))?(because[a-z-]+|withanexplicitdeny[a-z-]*|[.,;(<{}\[]|$)`)
-	signedAt  = late(`[Ss]ignature(?:expired|notyetcurrent):(\d{8}T\d{6}Z)is(?:nowearlier|stilllater)than\d{8}T\d{6}Z\((\d{8}T\d{6}Z)[+-]`)
-	expecting = late(`iswrong;expecting(` + regionShape + `)`)
-	registry  = late(`\d{12}\.dkr\.ecr\.(` + regionShape + `)\.amazonaws\.com(?:\.cn)?`)
-	rolePart  = late(`^arn:aws[a-z-]*:(?:iam|sts)::\d{12}:(?:assumed-)?role/(?:[\w+=,.@-]+/)*?([\w+=,.@-]{1,64})(?:/[\w+=,.@-]{1,64})?$`)
+		`(?:onresource:(` + arnShape + `[A-Za-z0-9_+=,.@/:*-]+?)[.,]?;?(` + reason + `|[;(<{}\[]|$)|[.,]?(` + reason + `|[.,;(<{}\[]|$))`)
+	// afterResource is where words follow on the same line: they are no part of it.
+	afterResource = late(`(resource:\s{0,8}["'\\]{0,2}arn:aws[^\s]{1,300})[ \t]{1,8}(\S)`)
+	signedAt      = late(`[Ss]ignature(?:expired|notyetcurrent):(\d{8}T\d{6}Z)is(?:nowearlier|stilllater)than\d{8}T\d{6}Z\((\d{8}T\d{6}Z)[+-]`)
+	expecting     = late(`iswrong;expecting(` + regionShape + `)`)
+	registry      = late(`\d{12}\.dkr\.ecr\.(` + regionShape + `)\.amazonaws\.com(?:\.cn)?`)
+	rolePart      = late(`^arn:aws[a-z-]*:(?:iam|sts)::\d{12}:(?:assumed-)?role/(?:[\w+=,.@-]+/)*?([\w+=,.@-]{1,64})(?:/[\w+=,.@-]{1,64})?$`)
 )
 
 // denied is a denial that says who wanted what.
 func denied(m []string) Finding {
-	who, action, resource, why := m[1], m[2], m[3], m[4]
+	who, action, resource, why := m[1], m[2], m[3], m[4]+m[5]
 	f := Finding{Check: "aws.role", Status: Fail, Evidence: fmt.Sprintf("%s may not %s", clip(who), action)}
 	if resource != "" {
 		f.Evidence += " on " + clip(resource)
