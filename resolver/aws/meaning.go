@@ -189,6 +189,8 @@ var meanings = []meaning{
 	{codes: []string{"DecryptionFailure", "KMSAccessDeniedException", "KMSInvalidStateException"},
 		Meaning: Meaning{Kind: Permission, Proves: "AWS knows who asks, and the key of KMS does not open what was asked for", Checks: []string{"aws.order"}},
 		hint:    actionHint},
+	{codes: []string{"KubernetesForbidden"},
+		Meaning: Meaning{Kind: Permission, Proves: "the cluster knows who asks: the credentials are good, and no role of Kubernetes allows it", Checks: []string{"aws.order"}}},
 	{codes: []string{"AllAccessDisabled", "AccountProblem", "Blocked", "PendingVerification"},
 		Meaning: Meaning{Kind: Permission, Proves: "AWS knows who asks, and has stopped the account or the bucket: only its owner and AWS can change that", Checks: []string{"aws.order"}}},
 	{codes: []string{"ForbiddenException"},
@@ -205,6 +207,8 @@ var meanings = []meaning{
 		Meaning: Meaning{Kind: Either, Proves: "the answer says no more than this status: to a HEAD request AWS never says why; it stands for an expired token, too", Checks: slices.Concat(aboutKeys, aboutTheClock)}},
 
 	// What was asked.
+	{codes: []string{"WrongAccount"},
+		Meaning: Meaning{Kind: Configuration, Proves: "the credentials are good, and of another account than the one that was asked for", Checks: []string{"aws.order"}}},
 	{codes: invalid, says: []string{"durationseconds"},
 		Meaning: Meaning{Kind: Request, Proves: "the role grants fewer seconds than were asked for; a chain of roles never more than an hour", Checks: []string{"aws.role"}},
 		hint:    func(trouble) string { return "ask for a shorter duration, such as duration: 1h" }},
