@@ -69,33 +69,34 @@ func TestDoctorStories(t *testing.T) {
 	if len(all) < 40 {
 		t.Errorf("only %d stories", len(all))
 	}
-	t.Run("fault", func(t *testing.T) {
+	var groups sync.WaitGroup
+	defer groups.Wait()
+	group := func(name string, play func(t *testing.T)) { groups.Go(func() { t.Run(name, play) }) }
+	group("fault", func(t *testing.T) {
 		sideBySide(t, all, func(s story) string { return s.name }, func(t *testing.T, s story) { newWorld(t, shared).play(s) })
 	})
-	t.Run("health", func(t *testing.T) {
+	group("health", func(t *testing.T) {
 		sideBySide(t, healthy, func(h health) string { return h.name }, func(t *testing.T, h health) { newWorld(t, shared).prove(h) })
 	})
-	t.Run("input", func(t *testing.T) {
+	group("input", func(t *testing.T) {
 		sideBySide(t, slices.Concat(badInputs, hostileInputs), func(b badInput) string { return b.name }, func(t *testing.T, b badInput) { newWorld(t, shared).survive(b) })
 	})
 }
 
-// sideBySide runs subtests six at a time: they wait most of the time, and not for
-// the processor, which is what -parallel goes by.
+// turns are those of all stories: they wait most of the time, and not for the
+// processor, which is what -parallel goes by.
+var turns = make(chan struct{}, 6)
+
+// sideBySide runs subtests as there are turns.
 func sideBySide[T any](t *testing.T, all []T, name func(T) string, one func(*testing.T, T)) {
 	var running sync.WaitGroup
-	queue := make(chan T)
-	for range 6 {
+	for _, item := range all {
+		turns <- struct{}{}
 		running.Go(func() {
-			for item := range queue {
-				t.Run(strings.ReplaceAll(name(item), " ", "_"), func(t *testing.T) { one(t, item) })
-			}
+			defer func() { <-turns }()
+			t.Run(strings.ReplaceAll(name(item), " ", "_"), func(t *testing.T) { one(t, item) })
 		})
 	}
-	for _, item := range all {
-		queue <- item
-	}
-	close(queue)
 	running.Wait()
 }
 
