@@ -11,16 +11,52 @@ import (
 
 	"ambit/resolver"
 	"ambit/resolver/aws"
+	"ambit/resolver/secret"
 )
 
-// What explains that AWS refuses keys, a token, a role. The network does not: it was
-// AWS that answered.
+// What explains that AWS refuses a token, a region. The network does not: it was AWS
+// that answered.
 var (
-	beforeKeys   = []string{"aws.files", "aws.family", "aws.order", "aws.endpoint", "aws.region", "aws.clock", "aws.token"}
 	beforeToken  = []string{"aws.files", "aws.order", "aws.endpoint", "aws.clock"}
 	beforeRegion = []string{"aws.files", "aws.order", "aws.endpoint"}
-	beforeRole   = append([]string{"aws.keys"}, beforeKeys...)
 )
+
+// beforeKeys are the checks that explain that AWS refuses keys: those that, mended,
+// let it take the same place's keys. A region that is missing or misspelt, and a
+// clock, do not make AWS forget a key: it says so in other words. What is wrong with
+// files and profiles does nothing to keys in variables.
+func beforeKeys(s Source, k aws.Keys) []string {
+	causes := []string{"aws.keys", "aws.family", "aws.endpoint"}
+	if s.profile != "" {
+		causes = append(causes, "aws.files", "aws.order")
+	}
+	if k.SessionToken.Len() > 0 {
+		causes = append(causes, "aws.token")
+	}
+	return causes
+}
+
+// beforeExpiry are the checks that explain that keys have expired: where ambit
+// renews them, it does so by this machine's clock.
+func (x *examination) beforeExpiry(s Source) []string {
+	causes := []string{"aws.token", "aws.endpoint"}
+	if s.profile != "" {
+		causes = append(causes, "aws.files", "aws.order")
+	}
+	if x.ours("AWS_SESSION_TOKEN") {
+		causes = append(causes, "aws.clock")
+	}
+	return causes
+}
+
+// beforeRole are the checks that explain that AWS does not give a role.
+func (x *examination) beforeRole(role string) []string {
+	causes := []string{"aws.role", "aws.keys", "aws.files", "aws.family", "aws.order", "aws.endpoint", "aws.token"}
+	if at, ok := x.address(); ok && partitionInARN(role) != "" && partitionInARN(role) != partitionOf(at.Region) {
+		causes = append(causes, "aws.region")
+	}
+	return causes
+}
 
 // checkIdentity asks AWS whom the credentials speak for, and says what a refusal
 // proves.
@@ -69,13 +105,13 @@ func (x *examination) refused(ctx context.Context, s Source, k aws.Keys, r aws.R
 		if x.failed("aws.keys") || x.failed("aws.family") {
 			return nil // the form of the keys was seen already
 		}
-		return finding("aws.keys", fmt.Sprintf("%s: %s", keys, said(err)), x.reenter(s), beforeKeys)
+		return finding("aws.keys", fmt.Sprintf("%s: %s", keys, said(err)), x.reenter(s), beforeKeys(s, k))
 	case r.Page || r.Status < 400 || r.Status >= 500 || r.Code == "":
 		return nil
 	}
 	switch r.Code {
 	case "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired":
-		return finding("aws.token", fmt.Sprintf("%s has expired, says AWS (%s)", keys, r.Code), x.renew(s), beforeToken)
+		return finding("aws.token", fmt.Sprintf("%s has expired, says AWS (%s)", keys, r.Code), x.renew(s), x.beforeExpiry(s))
 	case "SignatureDoesNotMatch", "InvalidSignatureException", "RequestTimeTooSkewed", "RequestExpired":
 		if skew, ok := skewIn(r.Message); ok || strings.HasPrefix(r.Code, "RequestTime") || r.Code == "RequestExpired" {
 			evidence := fmt.Sprintf("AWS says that what is signed here is of another time (%s)", r.Code)
@@ -89,9 +125,13 @@ func (x *examination) refused(ctx context.Context, s Source, k aws.Keys, r aws.R
 			}
 			return f
 		}
-		return finding("aws.keys", fmt.Sprintf("AWS knows %s, but its secret access key is another one (%s)", keys, r.Code), x.reenter(s), beforeKeys)
+		causes := beforeKeys(s, k)
+		if strings.Contains(r.Message, "scoped to a valid region") {
+			causes = append(causes, "aws.region")
+		}
+		return finding("aws.keys", fmt.Sprintf("AWS knows %s, but its secret access key is another one (%s)", keys, r.Code), x.reenter(s), causes)
 	case "IncompleteSignature", "MissingAuthenticationToken", "MissingAuthenticationTokenException", "InvalidQueryParameter":
-		return finding("aws.keys", fmt.Sprintf("AWS cannot read the signature made with %s (%s): there is a character too many in the keys", keys, r.Code), x.reenter(s), beforeKeys)
+		return finding("aws.keys", fmt.Sprintf("AWS cannot read the signature made with %s (%s): there is a character too many in the keys", keys, r.Code), x.reenter(s), beforeKeys(s, k))
 	case "RegionDisabledException":
 		return finding("aws.region", fmt.Sprintf("STS is switched off in %s for account %s", at.Region, orUnknown(s.Account)), "aws account enable-region --region-name "+quoted(at.Region), beforeRegion)
 	case "AccessDenied", "AccessDeniedException":
@@ -99,14 +139,14 @@ func (x *examination) refused(ctx context.Context, s Source, k aws.Keys, r aws.R
 			return finding("aws.network", fmt.Sprintf("the policy of the VPC endpoint on the way to STS denies %s", keys),
 				"aws ec2 describe-vpc-endpoints --filters Name=service-name,Values=com.amazonaws."+quoted(at.Region)+".sts", []string{"aws.endpoint"})
 		}
-		return finding("aws.keys", fmt.Sprintf("AWS denies %s even its own identity (%s)", keys, r.Code), "", beforeKeys)
+		return finding("aws.keys", fmt.Sprintf("AWS denies %s even its own identity (%s)", keys, r.Code), "", beforeKeys(s, k))
 	case "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "InvalidToken", "AuthFailure", "OptInRequired":
 		return x.unknownKeys(ctx, s, k, r, at, keys, long)
 	}
 	if strings.Contains(r.Code, "Throttl") || r.Status == 429 {
 		return []Finding{{Check: "aws.keys", Status: Warn, Evidence: fmt.Sprintf("AWS answers too many requests (%s): try again in a minute", clip(r.Code))}}
 	}
-	return finding("aws.keys", fmt.Sprintf("AWS refuses %s: %s", keys, clip(r.Code)), "", beforeKeys)
+	return finding("aws.keys", fmt.Sprintf("AWS refuses %s: %s", keys, clip(r.Code)), "", beforeKeys(s, k))
 }
 
 // unknownKeys tells apart why AWS does not know keys: it says the same of all.
@@ -115,8 +155,11 @@ func (x *examination) unknownKeys(ctx context.Context, s Source, k aws.Keys, r a
 		return []Finding{{Check: check, Status: Fail, Evidence: evidence, Fix: fix, Causes: causes}}
 	}
 	if x.failed("aws.family") || x.failed("aws.keys") {
+		if f, ok := x.refusedBare(ctx, s, k, at); ok {
+			return []Finding{f}
+		}
 		// What was seen offline explains it, and other regions would say the same.
-		return finding("aws.keys", fmt.Sprintf("AWS does not know %s (%s)", keys, r.Code), x.reenter(s), append([]string{"aws.keys"}, beforeKeys...))
+		return finding("aws.keys", fmt.Sprintf("AWS does not know %s (%s)", keys, r.Code), x.reenter(s), beforeKeys(s, k))
 	}
 	ask := slices.DeleteFunc([]string{"us-east-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1"}, func(region string) bool { return region == at.Region })
 	known := x.elsewhere(ctx, k, s.profile, ask...)
@@ -138,9 +181,24 @@ func (x *examination) unknownKeys(ctx context.Context, s Source, k aws.Keys, r a
 		if age, ok := x.ageOf(s); ok && age < time.Minute {
 			evidence += "; one that was made just now is known everywhere after some seconds"
 		}
-		return finding("aws.keys", evidence, x.reenter(s), beforeKeys)
+		return finding("aws.keys", evidence, x.reenter(s), beforeKeys(s, k))
 	}
-	return finding("aws.keys", fmt.Sprintf("no region knows %s and its session token (%s): they do not belong together, or whose they are is gone", keys, r.Code), x.renew(s), beforeKeys)
+	return finding("aws.keys", fmt.Sprintf("no region knows %s and its session token (%s): they do not belong together, or whose they are is gone", keys, r.Code), x.renew(s), beforeKeys(s, k))
+}
+
+// refusedBare tells of a long-term key that AWS refuses without the session token,
+// too, which it should not have: the token is then not all that is wrong.
+func (x *examination) refusedBare(ctx context.Context, s Source, k aws.Keys, at aws.Address) (Finding, bool) {
+	if !strings.HasPrefix(k.AccessKeyID, "AKIA") || k.SessionToken.Len() == 0 || x.failed("aws.keys") {
+		return Finding{}, false
+	}
+	k.SessionToken = secret.Text{}
+	_, r, err := aws.Ask(ctx, x.baseline(), s.profile, k, at)
+	if err == nil || r.Page || r.Status < 400 || r.Status >= 500 || r.Code == "" {
+		return Finding{}, false
+	}
+	return Finding{Check: "aws.keys", Status: Fail, Fix: x.reenter(s),
+		Evidence: fmt.Sprintf("without a session token, too, AWS refuses %s %s (%s)", shown(k), where(s), clip(r.Code))}, true
 }
 
 // renew is how a person gets other temporary keys for those of a source.

@@ -171,7 +171,7 @@ func (x *examination) networkFindings(ctx context.Context) []Finding {
 	if o.at.Override && errors.As(p.err, &unknown) {
 		f.Causes = nil
 	} else if o.at.Override {
-		return append(x.endpointLeadsAstray(what), f)
+		return append(x.endpointLeadsAstray(ctx, what), f)
 	}
 	var dns *net.DNSError
 	if errors.As(p.err, &dns) && dns.IsNotFound && x.nameIsKnown(ctx, "sts.us-east-1.amazonaws.com") {
@@ -256,16 +256,19 @@ func (x *examination) proxyInTheWay(o *outlook) (Finding, bool) {
 }
 
 // endpointLeadsAstray blames the endpoint that somebody configured for what is
-// wrong with it.
-func (x *examination) endpointLeadsAstray(what string) []Finding {
+// wrong with it, and those below it, up to one that answers.
+func (x *examination) endpointLeadsAstray(ctx context.Context, what string) []Finding {
 	var from, variables, edits []string
 	seen := map[string]bool{}
 	for _, r := range readers {
 		for _, o := range x.overrides(r) {
-			if seen[o.from] || o.service != "" && o.service != "STS" || isAWS(o.url) {
+			if seen[o.from] || o.service != "" && o.service != "STS" {
 				continue
 			}
 			seen[o.from] = true
+			if isAWS(o.url) || x.answersAt(ctx, o.url) {
+				break
+			}
 			if o.file == nil {
 				from, variables = append(from, o.from), append(variables, o.from)
 				continue
@@ -287,6 +290,22 @@ func (x *examination) endpointLeadsAstray(what string) []Finding {
 	}
 	return []Finding{{Check: "aws.endpoint", Status: Fail, Fix: strings.Join(edits, " && "),
 		Evidence: fmt.Sprintf("%s %s not lead to AWS: %s", strings.Join(some(from), " and "), does, what)}}
+}
+
+// answersAt says whether something that may be AWS answers at a configured endpoint:
+// a stand-in need not know what to do with what is not signed.
+func (x *examination) answersAt(ctx context.Context, endpoint string) bool {
+	to, err := url.Parse(endpoint)
+	if err != nil || to.Host == x.outlook.main.url.Host && to.Scheme == x.outlook.main.url.Scheme {
+		return false
+	}
+	to.Path, to.RawQuery = "/", "Action=GetCallerIdentity&Version=2011-06-15"
+	via := x.proxyFor(to)
+	if via != nil && via.bad {
+		return false
+	}
+	p := x.probe(ctx, to, how{via: via, roots: x.authorities(&outlook{})})
+	return p.answered() || p.err == nil && !p.page() && p.status >= 400 && p.status < 500 && p.status != 407
 }
 
 // noSuchRegion blames the region for a name that nobody knows, unless that was seen

@@ -39,7 +39,7 @@ func checkTrial(ctx context.Context, x *examination) []Finding {
 		if x.failed("aws.keys") || x.failed("aws.family") {
 			return nil
 		}
-		return []Finding{{Check: "aws.keys", Status: Fail, Evidence: said(t.Err), Fix: x.reenter(v.source), Causes: beforeKeys}}
+		return []Finding{{Check: "aws.keys", Status: Fail, Evidence: said(t.Err), Fix: x.reenter(v.source), Causes: beforeKeys(v.source, t.Keys)}}
 	}
 	if t.Broken == (aws.Link{}) && !slices.ContainsFunc(x.found, func(f Finding) bool { return f.Status == Fail }) {
 		return []Finding{{Check: "aws.order", Status: Warn, Evidence: fmt.Sprintf("%s could not be tried: %s", v.source.Place, said(t.Err))}}
@@ -84,7 +84,7 @@ func (x *examination) brokenRole(ctx context.Context, v *investigation) []Findin
 	t := v.trial
 	l, r := t.Broken, t.Refusal
 	fail := func(fix, format string, args ...any) []Finding {
-		return []Finding{{Check: "aws.role", Status: Fail, Evidence: fmt.Sprintf(format, args...), Fix: fix, Causes: beforeRole}}
+		return []Finding{{Check: "aws.role", Status: Fail, Evidence: fmt.Sprintf(format, args...), Fix: fix, Causes: x.beforeRole(l.Role)}}
 	}
 	name := l.Role[strings.LastIndexByte(l.Role, '/')+1:]
 	look := "aws iam get-role --role-name " + quoted(name) + " --query Role.AssumeRolePolicyDocument"
@@ -225,10 +225,10 @@ func (x *examination) brokenSSO(v *investigation) []Finding {
 	case r.Page || r.Status >= 500 || r.Status < 400:
 		return x.ssoUnreachable(v)
 	case r.Status == 403 || r.Code == "ForbiddenException" || r.Code == "ResourceNotFoundException":
-		return []Finding{{Check: "aws.role", Status: Fail, Causes: beforeRole,
+		return []Finding{{Check: "aws.role", Status: Fail, Causes: x.beforeRole(l.Role),
 			Evidence: fmt.Sprintf("the permission set %q of account %s is not assigned to who is logged in (%d %s); ask an administrator of IAM Identity Center for it", clip(l.Role), clip(l.Account), r.Status, clip(r.Code))}}
 	}
-	return []Finding{{Check: "aws.role", Status: Fail, Causes: beforeRole, Evidence: fmt.Sprintf("IAM Identity Center refuses role %q: %s", clip(l.Role), clip(r.Code))}}
+	return []Finding{{Check: "aws.role", Status: Fail, Causes: x.beforeRole(l.Role), Evidence: fmt.Sprintf("IAM Identity Center refuses role %q: %s", clip(l.Role), clip(r.Code))}}
 }
 
 // ssoUnreachable tells of a portal that does not answer where STS does.
@@ -253,7 +253,7 @@ func (x *examination) brokenProcess(v *investigation) []Finding {
 		return []Finding{{Check: "aws.order", Status: Fail, Fix: "", Causes: []string{"aws.files"},
 			Evidence: fmt.Sprintf("the credential_process at %s needs the program %q, which is not there; install it, or give its path", where, clip(program))}}
 	}
-	f := Finding{Check: "aws.keys", Status: Fail, Fix: try, Causes: beforeKeys, Evidence: fmt.Sprintf("%s; it stands at %s", said(v.trial.Err), where)}
+	f := Finding{Check: "aws.keys", Status: Fail, Fix: try, Causes: beforeKeys(v.source, v.trial.Keys), Evidence: fmt.Sprintf("%s; it stands at %s", said(v.trial.Err), where)}
 	if isTimeout(v.trial.Err) || wantsAPerson(v.trial.Err) {
 		f.Status = Warn // elsewhere somebody may answer it
 		f.Evidence += "; here there is nobody whom it could ask"
