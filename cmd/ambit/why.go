@@ -169,7 +169,7 @@ func (a *ambit) why(ctx context.Context, name string) why {
 	}
 	sh := a.session()
 	a.held(&w, sh, value)
-	w.run = sh.session == nil && a.environ[hook.EnvVar] != ""
+	w.run = sh.session == nil && a.environ[hook.StateVar] == "" && a.environ[hook.EnvVar] != ""
 
 	found := a.find(a.dir)
 	dir := found.Dir
