@@ -175,17 +175,12 @@ func (a *ambit) trialFindings(t trial) []doctor.Finding {
 
 // checkOf says which check a failure to resolve belongs to.
 func checkOf(summary string, kind resolver.FailureKind) string {
-	// "… AWS refused role arn:…: AccessDenied: what it says"
-	if _, refused, ok := strings.Cut(summary, "AWS refused "); ok {
-		if parts := strings.SplitN(refused, ": ", 3); len(parts) == 3 {
-			m, _ := aws.MeaningOf(parts[1], parts[2])
-			switch {
-			case m.Kind == aws.Permission && slices.Contains(m.Checks, "aws.role"):
-				return "aws.role"
-			case len(m.Checks) > 0:
-				return m.Checks[0]
-			}
-		}
+	m, _ := aws.MeaningOfRefusal(summary)
+	switch {
+	case m.Kind == aws.Permission && slices.Contains(m.Checks, "aws.role"):
+		return "aws.role"
+	case len(m.Checks) > 0:
+		return m.Checks[0]
 	}
 	ofAWS := strings.HasPrefix(summary, "aws-") // the provider's name
 	switch {

@@ -51,8 +51,8 @@ func explain(ctx context.Context, err error, client *httpClient, t trouble) erro
 	if host != "" {
 		at += " at " + host
 	}
-	refused := func(hint, format string, args ...any) error {
-		return &resolver.OpenError{Kind: resolver.KindRefused, Summary: fmt.Sprintf(format, args...), Hint: hint, Err: quiet{err}}
+	no := func(hint, summary string) error {
+		return &resolver.OpenError{Kind: resolver.KindRefused, Summary: summary, Hint: hint, Err: quiet{err}}
 	}
 	network := func(hint, format string, args ...any) error {
 		return &resolver.OpenError{Kind: resolver.KindNetwork, Summary: fmt.Sprintf(format, args...), Hint: hint, Err: quiet{err}}
@@ -62,7 +62,7 @@ func explain(ctx context.Context, err error, client *httpClient, t trouble) erro
 	var bad *bundleError
 	switch {
 	case errors.As(err, &bad):
-		return refused("correct or unset AWS_CA_BUNDLE", "%v", bad)
+		return no("correct or unset AWS_CA_BUNDLE", bad.Error())
 	case a == nil:
 		return network(unreachable(err, at))
 	case a.err == errTooLarge:
@@ -96,15 +96,11 @@ func explain(ctx context.Context, err error, client *httpClient, t trouble) erro
 	if known.riddle {
 		message = known.Proves
 	}
-	summary := fmt.Sprintf("AWS refused %s: %s", t.what, code)
-	if message != "" {
-		summary += ": " + strings.TrimRight(message, ". ")
-	}
 	hint := ""
 	if known.hint != nil {
 		hint = known.hint(t)
 	}
-	return refused(hint, "%s", summary)
+	return no(hint, refused(t.what, code, message))
 }
 
 const wantsPassword = "put the proxy's user and password into HTTPS_PROXY"
