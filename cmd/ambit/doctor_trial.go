@@ -100,16 +100,13 @@ func runTrial(ctx context.Context, a *ambit) error {
 	t := trialOf(d.program.Label(), ev.diags)
 	if ev.result != nil {
 		for _, m := range ev.result.Notices {
-			if strings.Contains(m.Text, stillServe) {
+			if strings.Contains(m.Text, aws.OlderServe) {
 				t.Failures = append(t.Failures, failure{File: m.Place.File, Line: m.Place.Line, Column: m.Place.Column, Summary: m.Text, Serves: true})
 			}
 		}
 	}
 	return a.printJSON(t)
 }
-
-// stillServe stands in the notice of a login that failed while older keys live.
-const stillServe = "; the credentials at hand serve for "
 
 // trialOf leaves out what is wrong with the definition itself, for which nothing has
 // to be opened.

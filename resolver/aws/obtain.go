@@ -244,8 +244,8 @@ func (o *opening) failed(s *step, before found, err error) (kept, error) {
 		alive.failing = resolver.RememberedError(failure).Summary
 	}
 	if o.call.Patience == resolver.Person || o.call.Fresh {
-		o.notices = append(o.notices, fmt.Sprintf("%v; the credentials at hand serve for %s more",
-			err, left(time.Unix(alive.expiresAt, 0).Sub(now))))
+		o.notices = append(o.notices, fmt.Sprintf("%v%s%s more",
+			err, OlderServe, left(time.Unix(alive.expiresAt, 0).Sub(now))))
 	}
 	return *alive, nil
 }

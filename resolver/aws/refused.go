@@ -17,10 +17,15 @@ func refused(what, code, message string) string {
 	return line
 }
 
+// OlderServe follows the error in the notice of a login that failed while older
+// credentials live; a duration and " more" follow it.
+const OlderServe = "; the credentials at hand serve for "
+
 // MeaningOfRefusal returns what a line means that this package wrote when AWS said
-// no, wherever it was kept since. It returns false for any other line, and for a
+// no, in an error or in a notice. It returns false for any other line, and for a
 // code that [MeaningOf] does not know.
 func MeaningOfRefusal(line string) (Meaning, bool) {
+	line, _, _ = strings.Cut(line, OlderServe)
 	_, rest, ok := strings.Cut(line, refusedWords)
 	if !ok {
 		return Meaning{}, false

@@ -18,7 +18,7 @@ func TestMeaningOfRefusal(t *testing.T) {
 			continue
 		}
 		for _, code := range m.codes {
-			if got, ok := MeaningOfRefusal(refused("these credentials", code, m.Proves)); !ok || got.Proves != m.Proves || !slices.Equal(got.Checks, m.Checks) {
+			if got, ok := MeaningOfRefusal(refused("these credentials", code, m.Proves) + OlderServe + "9m more"); !ok || got.Proves != m.Proves || !slices.Equal(got.Checks, m.Checks) {
 				t.Errorf("%s, %s: %+v", code, m.Proves, got)
 			}
 		}
