@@ -292,20 +292,16 @@ func (x *examination) endpointLeadsAstray(ctx context.Context, what string) []Fi
 		Evidence: fmt.Sprintf("%s %s not lead to AWS: %s", strings.Join(some(from), " and "), does, what)}}
 }
 
-// answersAt says whether something that may be AWS answers at a configured endpoint:
-// a stand-in need not know what to do with what is not signed.
+// answersAt says whether something like AWS answers at a configured endpoint: what
+// is signed, for a stand-in need not know what to do with what is not.
 func (x *examination) answersAt(ctx context.Context, endpoint string) bool {
-	to, err := url.Parse(endpoint)
-	if err != nil || to.Host == x.outlook.main.url.Host && to.Scheme == x.outlook.main.url.Scheme {
+	at, v := x.outlook.at, x.investigate(ctx)
+	if !v.asked || at.URL == endpoint {
 		return false
 	}
-	to.Path, to.RawQuery = "/", "Action=GetCallerIdentity&Version=2011-06-15"
-	via := x.proxyFor(to)
-	if via != nil && via.bad {
-		return false
-	}
-	p := x.probe(ctx, to, how{via: via, roots: x.authorities(&outlook{})})
-	return p.answered() || p.err == nil && !p.page() && p.status >= 400 && p.status < 500 && p.status != 407
+	at.URL = endpoint
+	_, r, err := aws.Ask(ctx, x.baseline(), v.source.profile, v.keys, at)
+	return err == nil || r.Code != "" && !r.Page && r.Status < 500
 }
 
 // noSuchRegion blames the region for a name that nobody knows, unless that was seen
