@@ -184,7 +184,7 @@ func cleaning(value string) string {
 		return "s/[[:space:]][#;].*//"
 	case strings.ContainsAny(value, `"'`):
 		return `s/[\"']//g`
-	case strings.ContainsFunc(value, func(c rune) bool { return c > unicode.MaxASCII }):
+	case strings.ContainsFunc(value, func(c rune) bool { return c > unicode.MaxASCII || unicode.IsControl(c) && !unicode.IsSpace(c) }):
 		return "s/[^ -~]//g"
 	}
 	// White space within the value: the name and the sign before it have none that

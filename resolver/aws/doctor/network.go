@@ -231,7 +231,7 @@ func (x *examination) proxyInTheWay(o *outlook) (Finding, bool) {
 		}
 		if !straight {
 			// The person types it, and it stands in no file.
-			f.Fix = fmt.Sprintf(`printf 'user:password: ' >&2; read -r up; export %s="%s://$up@%s"`, p.via.variable, p.via.url.Scheme, p.via.url.Host)
+			f.Fix = fmt.Sprintf(`printf 'user:password: ' >&2; export %s="%s://$(head -n 1)@%s"`, p.via.variable, p.via.url.Scheme, p.via.url.Host)
 			if !plainHost().MatchString(p.via.url.Host) {
 				f.Fix = ""
 			}
@@ -240,11 +240,14 @@ func (x *examination) proxyInTheWay(o *outlook) (Finding, bool) {
 		f.Evidence = fmt.Sprintf("%s cannot be reached: %s", name, why(p))
 	case tunnel:
 		f.Evidence = fmt.Sprintf("%s does not let through to %s: status %d", name, host(p), status)
-	case straight:
-		what, _ := x.obstacle(o)
-		f.Evidence = fmt.Sprintf("through %s: %s", name, what)
+	case !straight && (o.at.Override || p.shown != nil):
+		return Finding{}, false // what lies behind it
 	default:
-		return Finding{}, false
+		what, mend := x.obstacle(o)
+		f.Evidence = fmt.Sprintf("through %s: %s", name, what)
+		if !straight {
+			f.Fix = mend
+		}
 	}
 	switch {
 	case straight:

@@ -108,7 +108,7 @@ func TestProxies(t *testing.T) {
 		w := newWorld(t)
 		w.Environ["AWS_ENDPOINT_URL"] = "https://sts.ambit-test.invalid"
 		w.Environ["HTTPS_PROXY"] = proxyServer(t, password)
-		w.is(w.examine("aws.network"), "aws.network", Fail, "wants a password", `read -r up; export HTTPS_PROXY="http://$up@127.0.0.1:`)
+		w.is(w.examine("aws.network"), "aws.network", Fail, "wants a password", `export HTTPS_PROXY="http://$(head -n 1)@127.0.0.1:`)
 	})
 	t.Run("page", func(t *testing.T) {
 		w := newWorld(t)
