@@ -56,6 +56,7 @@ there is no known error in the text.`,
 	cmd.Flags().StringVar(&profile, "profile", "", "look at the profile `NAME` that the program was told, not at this shell's keys")
 	cmd.Flags().BoolVar(&offline, "offline", false, "stop before the network")
 	completeChoice(cmd, "format", "text", "json")
+	_ = cmd.RegisterFlagCompletionFunc("profile", noCompletion) // a name, not a file
 	return cmd
 }
 
@@ -196,6 +197,11 @@ func (a *ambit) examineFor(ctx context.Context, r doctor.Recognised, o explainOp
 	}
 	shell := a.shellInUse()
 	for i := range found {
+		if o.profile != "" && found[i].Fix == "unset AWS_PROFILE" {
+			// The program was told it by an option: no variable is set.
+			found[i].Evidence = strings.Replace(found[i].Evidence, "AWS_PROFILE names", "--profile names", 1)
+			found[i].Fix = "aws configure list-profiles"
+		}
 		found[i].Fix = inShell(shell, found[i].Fix)
 	}
 	report.Findings = doctor.Settle(found)

@@ -98,6 +98,20 @@ func TestExplainSaysWhatItIs(t *testing.T) {
 	}
 }
 
+func TestExplainHasNoDoubtsAboutAPermission(t *testing.T) {
+	const text = "An error occurred (AccessDenied) when calling the ListBuckets operation: Access Denied"
+	if out, _, status := explained(t, text, nil, "--offline"); status != 0 || !strings.Contains(out, "permission: ") || strings.Contains(out, "nothing here explains it") {
+		t.Errorf("status %d, %s", status, out)
+	}
+}
+
+func TestExplainForAProfileThatThereIsNot(t *testing.T) {
+	out, _, status := explained(t, expiredText, nil, "--offline", "--profile", "gone")
+	if status != 1 || !strings.Contains(out, `--profile names "gone"`) || strings.Contains(out, "AWS_PROFILE") || !strings.Contains(out, "fix: aws configure list-profiles") {
+		t.Errorf("status %d, %s", status, out)
+	}
+}
+
 func TestExplainAsJSON(t *testing.T) {
 	out, errs, status := explained(t, deniedText, nil, "--offline", "--format", "json")
 	var got struct {

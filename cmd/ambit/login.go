@@ -67,6 +67,7 @@ the same login waits for the first. To log in as somebody else, log out first.`,
 		},
 	}
 	cmd.Flags().StringVar(&profile, "profile", "", "`PROFILE` of the AWS configuration")
+	_ = cmd.RegisterFlagCompletionFunc("profile", noCompletion) // a name, not a file
 	cmd.Flags().BoolVar(&device, "device", false, "enter a code in a browser on any machine; so it is over SSH without a display")
 	cmd.Flags().BoolVar(&noBrowser, "no-browser", false, "open no browser, print the address; over SSH it comes back to redirectPort, if you forward that")
 	return cmd
