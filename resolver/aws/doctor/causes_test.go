@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -112,4 +113,18 @@ func TestEndpointBelow(t *testing.T) {
 	w.is(w.examine(), "aws.endpoint", Fail, "AWS_ENDPOINT_URL_STS does not lead to AWS", "unset AWS_ENDPOINT_URL_STS")
 	w.Environ["AWS_ENDPOINT_URL"] = "http://127.0.0.1:1"
 	w.is(w.examine(), "aws.endpoint", Fail, "AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL do not lead to AWS", "unset AWS_ENDPOINT_URL_STS AWS_ENDPOINT_URL")
+}
+
+// TestProxyBeforeThisMachine: the AWS CLI asks a proxy for an endpoint on this
+// machine as well, and Go does not.
+func TestProxyBeforeThisMachine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.withKeys(awstest.KeyID, awstest.SecretKey, "")
+	w.Environ["HTTP_PROXY"] = proxyServer(t, func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Proxy-Authenticate", "Basic realm=x")
+		rw.WriteHeader(http.StatusProxyAuthRequired)
+	})
+	w.Environ["http_proxy"] = w.Environ["HTTP_PROXY"]
+	w.is(w.examine(), "aws.network", Fail, "wants a password; straight, STS answers", "unset HTTP_PROXY http_proxy")
 }

@@ -153,7 +153,7 @@ func (x *examination) networkFindings(ctx context.Context) []Finding {
 	case p.answered():
 		return append([]Finding{{Check: "aws.network", Status: OK,
 			Evidence: fmt.Sprintf("%s answers%s in %s", host(p), through(p), max(p.took.Round(time.Millisecond), time.Millisecond))}}, x.intercepted(o)...)
-	case p.err == nil && x.takesSignatures(ctx):
+	case p.err == nil && !passedBy(o) && x.takesSignatures(ctx):
 		return []Finding{{Check: "aws.network", Status: OK, Evidence: fmt.Sprintf("%s answers%s what is signed", host(p), through(p))}}
 	case o.timeless != nil && o.timeless.err == nil:
 		return nil // nothing but the time is wrong with the certificate: the clock's matter
@@ -178,6 +178,14 @@ func (x *examination) networkFindings(ctx context.Context) []Finding {
 		return append(x.noSuchRegion(o), f)
 	}
 	return []Finding{f}
+}
+
+// passedBy says whether what is signed here goes past a proxy that something else
+// than STS answered from: Go asks no proxy for this machine itself, and the AWS CLI
+// does.
+func passedBy(o *outlook) bool {
+	p := o.main
+	return p.via != nil && isLocal(p.url.Hostname()) && (o.plain == nil || o.plain.err != nil || o.plain.status != p.status)
 }
 
 // takesSignatures says whether something like AWS answered what was signed: a
