@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ambit/resolver/aws"
 	"ambit/resolver/aws/doctor"
 	"ambit/shells"
 )
@@ -64,7 +65,7 @@ func runDoctor(ctx context.Context, a *ambit, arg, format string, offline bool) 
 	shell := a.shellInUse()
 	for i, f := range report.Findings {
 		if arg != "" && f.Fix == "ambit reload" {
-			f.Fix = "ambit env edit " + shellWord(arg) // what it exports is as it says
+			f.Fix = "ambit env edit " + aws.Word(arg) // what it exports is as it says
 		}
 		report.Findings[i].Fix = inShell(shell, f.Fix)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"ambit/resolver/aws"
 	"ambit/resolver/aws/doctor"
 )
 
@@ -73,32 +74,10 @@ func (p *setup) tilde(path string) string { return bounded(p.places.Short(path, 
 func (p *setup) word(path string) string {
 	short := p.places.Short(path, "")
 	if rest, ok := strings.CutPrefix(short, "~/"); ok {
-		return "~/" + shellWord(rest)
+		return "~/" + aws.Word(rest)
 	}
 	if short == "~" {
 		return short
 	}
-	return shellWord(short)
-}
-
-// shellWord quotes what bash, zsh and fish would not take as it is, in the one way
-// that all of them read alike.
-func shellWord(word string) string {
-	odd := func(r rune) bool {
-		return (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z') && !strings.ContainsRune("_./:=+,@%-", r)
-	}
-	if word != "" && !strings.ContainsFunc(word, odd) {
-		return word
-	}
-	var b strings.Builder
-	b.WriteByte('\'')
-	for _, r := range []byte(word) {
-		if r == '\'' || r == '\\' { // fish reads a backslash between quotes
-			b.WriteString(`'\` + string(rune(r)) + `'`)
-			continue
-		}
-		b.WriteByte(r)
-	}
-	b.WriteByte('\'')
-	return b.String()
+	return aws.Word(short)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ambit/hook"
+	"ambit/resolver/aws"
 	"ambit/resolver/aws/doctor"
 	"ambit/resolver/safefile"
 	"ambit/shells"
@@ -165,7 +166,7 @@ func (p *setup) installing(shell shells.Shell) string {
 func (p *setup) evaluating(shell shells.Shell) string {
 	program := "ambit"
 	if _, err := exec.LookPath("ambit"); err != nil {
-		if word := shellWord(p.self); word == p.self && word != "" { // it has to stand between quotes
+		if word := aws.Word(p.self); word == p.self && word != "" { // it has to stand between quotes
 			program = word
 		}
 	}

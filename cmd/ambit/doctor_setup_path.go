@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"ambit/resolver/aws"
 	"ambit/resolver/aws/doctor"
 )
 
@@ -16,7 +17,7 @@ func (p *setup) path() {
 	if p.self == "" {
 		return // the system does not tell which program runs
 	}
-	fix := "export PATH=" + shellWord(filepath.Dir(p.self)) + `:"$PATH"` // fish knows no ~ within a word
+	fix := "export PATH=" + aws.Word(filepath.Dir(p.self)) + `:"$PATH"` // fish knows no ~ within a word
 	if found, err := exec.LookPath("ambit"); err != nil {
 		p.add("path", doctor.Warn, fix, "PATH finds no ambit; this one is %s", p.tilde(p.self))
 	} else if !same(found, p.self) && !equal(found, p.self) {

@@ -101,16 +101,6 @@ func TestInstalling(t *testing.T) {
 	}
 }
 
-func TestShellWord(t *testing.T) {
-	for word, want := range map[string]string{
-		"a/b-c.yaml": "a/b-c.yaml", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, `a\b`: `'a'\\'b'`, "$(id)": "'$(id)'", "ä": "'ä'", "~": "'~'",
-	} {
-		if got := shellWord(word); got != want {
-			t.Errorf("%q: %s, wanted %s", word, got, want)
-		}
-	}
-}
-
 // The program of the prompt is the one that belongs to this program.
 func TestHookProgram(t *testing.T) {
 	defer func(was string) { version = was }(version)

@@ -112,16 +112,20 @@ func (c *httpClient) build() {
 	}
 }
 
-// dial makes connections that hear nothing before they have spoken: net/http
-// would log what a server says unasked, byte for byte, to standard error.
 func dial(d *net.Dialer) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := d.DialContext(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
-		return &politeConn{Conn: conn, spoke: make(chan struct{})}, nil
+		return Polite(conn), nil
 	}
+}
+
+// Polite makes a connection hear nothing before it has spoken: net/http would log
+// what a server says unasked, byte for byte, to standard error.
+func Polite(conn net.Conn) net.Conn {
+	return &politeConn{Conn: conn, spoke: make(chan struct{})}
 }
 
 type politeConn struct {

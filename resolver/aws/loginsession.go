@@ -40,7 +40,7 @@ func (o *opening) loginSessionStep(p *config.SharedConfig, path []string) (*step
 		fetch: func(ctx context.Context, _ *keys) (keys, time.Duration, error) {
 			if _, err := safefile.Read(file); err == nil && o.trial != nil {
 				return keys{}, 0, &resolver.OpenError{Kind: resolver.KindLogin, Path: path, Err: ErrUntried,
-					Summary: fmt.Sprintf("the login session of %s may be due for a renewal", source), Hint: fmt.Sprintf("aws login --profile %s", word(p.Profile))}
+					Summary: fmt.Sprintf("the login session of %s may be due for a renewal", source), Hint: fmt.Sprintf("aws login --profile %s", Word(p.Profile))}
 			}
 			client := o.newHTTPClient(p)
 			k, err := o.askSDK(ctx, p, at, client)
@@ -112,5 +112,5 @@ func (o *opening) loginSessionError(ctx context.Context, p *config.SharedConfig,
 		return at(explain(ctx, err, client, trouble{service: "AWS sign-in", what: "the login session of " + source, region: p.Region}), path...)
 	}
 	return &resolver.OpenError{Kind: resolver.KindLogin, Path: path, Err: quiet{err},
-		Summary: fmt.Sprintf("the login session of %s has ended", source), Hint: fmt.Sprintf("aws login --profile %s", word(p.Profile))}
+		Summary: fmt.Sprintf("the login session of %s has ended", source), Hint: fmt.Sprintf("aws login --profile %s", Word(p.Profile))}
 }

@@ -330,7 +330,7 @@ func (t trouble) look() string {
 func (t trouble) reenter() string {
 	if quoted, ok := strings.CutPrefix(t.source, "profile "); ok {
 		if name, err := strconv.Unquote(quoted); err == nil {
-			return "enter them again: aws configure --profile " + word(name)
+			return "enter them again: aws configure --profile " + Word(name)
 		}
 	}
 	return t.look()
@@ -348,7 +348,7 @@ func roleHint(t trouble) string {
 
 // roleCommand shows who may assume a role.
 func roleCommand(role string) string {
-	return fmt.Sprintf("aws iam get-role --role-name %s --query Role.AssumeRolePolicyDocument", word(roleName(role)))
+	return fmt.Sprintf("aws iam get-role --role-name %s --query Role.AssumeRolePolicyDocument", Word(roleName(role)))
 }
 
 func actionHint(t trouble) string {

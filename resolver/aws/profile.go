@@ -265,7 +265,7 @@ func (o *opening) profileStep(p *config.SharedConfig, path []string) (*step, err
 		}
 		return nil, &resolver.OpenError{Kind: resolver.KindRefused, Path: path,
 			Summary: fmt.Sprintf("%s has no credentials", name),
-			Hint:    fmt.Sprintf("aws configure --profile %s", word(p.Profile))}
+			Hint:    fmt.Sprintf("aws configure --profile %s", Word(p.Profile))}
 	}
 	if err != nil || p.RoleARN == "" {
 		return base, err
@@ -332,7 +332,7 @@ func (o *opening) profileError(name string, err error, path []string) error {
 	switch {
 	case errors.As(err, &role):
 		open.Summary = fmt.Sprintf("profile %q takes its keys from profile %q, which has none", name, role.Profile)
-		open.Hint = fmt.Sprintf("aws configure --profile %s", word(role.Profile))
+		open.Hint = fmt.Sprintf("aws configure --profile %s", Word(role.Profile))
 	case errors.As(err, &missing):
 		open.Summary = fmt.Sprintf("there is no AWS profile %q", missing.Profile)
 		open.Hint = "aws configure list-profiles"
@@ -352,7 +352,7 @@ func (o *opening) profileError(name string, err error, path []string) error {
 		open.Hint = unreadableHint
 	default:
 		open.Summary = fmt.Sprintf("profile %q cannot be used", name)
-		open.Hint = fmt.Sprintf("aws configure list --profile %s", word(name))
+		open.Hint = fmt.Sprintf("aws configure list --profile %s", Word(name))
 	}
 	return open
 }

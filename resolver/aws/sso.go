@@ -68,7 +68,7 @@ func (o *opening) ssoProfile(p *config.SharedConfig, path []string) (*step, erro
 	case s.startURL == "" || s.region == "" || p.SSOAccountID == "" || p.SSORoleName == "":
 		return nil, &resolver.OpenError{Kind: resolver.KindRefused, Path: path,
 			Summary: name + " lacks one of sso_start_url, sso_region, sso_account_id and sso_role_name",
-			Hint:    fmt.Sprintf("aws configure sso --profile %s", word(p.Profile))}
+			Hint:    fmt.Sprintf("aws configure sso --profile %s", Word(p.Profile))}
 	case !validRegion.MatchString(s.region):
 		return nil, &resolver.OpenError{Kind: resolver.KindRefused, Path: path,
 			Summary: fmt.Sprintf("the sso_region of %s is not the name of a region: %q", name, clip(s.region, 40)),

@@ -20,15 +20,19 @@ func brief(d time.Duration) string {
 	return text
 }
 
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_.:/@%+=,-]+$`)
+// plainWord begins with no =, which zsh would replace by a program's path.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_.:/@%+,-][A-Za-z0-9_.:/@%+=,-]*$`)
 
-// word writes a name in a command that a reader may copy into a shell: whoever
-// wrote the name is not to choose what else that runs.
-func word(name string) string {
+// Word writes a name in a command that a reader may copy into a shell, in the one
+// way that bash, zsh and fish read alike: whoever wrote the name is not to choose
+// what else that runs.
+func Word(name string) string {
 	if plainWord.MatchString(name) {
 		return name
 	}
-	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+	// Each apostrophe and backslash stands between two quoted pieces: within them
+	// fish reads a backslash otherwise than the others.
+	return "'" + strings.NewReplacer("'", `'\''`, `\`, `'\\'`).Replace(name) + "'"
 }
 
 // left is how long something still serves, for a notice.

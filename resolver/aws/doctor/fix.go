@@ -8,21 +8,14 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"ambit/resolver/aws"
 )
 
 var plainArgument = late(`^[A-Za-z0-9_./:@%+,-][A-Za-z0-9_./:@%+,=-]*$`)
 
-// quoted writes a name in a command, in the one way that bash, zsh and fish read
-// alike. Whoever wrote the name is not to choose what else that runs.
-func quoted(s string) string {
-	if plainArgument().MatchString(s) {
-		return s
-	}
-	// Each apostrophe and backslash stands between two quoted pieces: within them
-	// fish reads a backslash otherwise than the others.
-	s = strings.NewReplacer("'", `'\''`, `\`, `'\\'`).Replace(s)
-	return "'" + s + "'"
-}
+// quoted writes a name in a command.
+func quoted(name string) string { return aws.Word(name) }
 
 // profileOption writes an option with the name of a profile.
 func profileOption(name string) string {

@@ -155,7 +155,7 @@ func (x *examination) metadataAsk(ctx context.Context, m *metadata, method, path
 			mu.Lock()
 			met = true
 			mu.Unlock()
-			return &politeConn{Conn: conn, spoke: make(chan struct{})}, nil
+			return aws.Polite(conn), nil
 		}}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"ambit/resolver/aws"
 )
 
 // The bounds of one request to find out how the network is.
@@ -91,7 +93,7 @@ func (x *examination) request(ctx context.Context, to *url.URL, how how) *probe 
 			if err != nil {
 				return nil, err
 			}
-			return &politeConn{Conn: conn, spoke: make(chan struct{})}, nil
+			return aws.Polite(conn), nil
 		},
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: how.roots, Time: verifyAt},
 		DisableKeepAlives:      true,
@@ -135,31 +137,6 @@ func (x *examination) request(ctx context.Context, to *url.URL, how how) *probe 
 	// What the head says is enough where the body never ends.
 	p.body, _ = io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	return p
-}
-
-// politeConn hears nothing before it has spoken: net/http would log what a server
-// says unasked, byte for byte, to standard error.
-type politeConn struct {
-	net.Conn
-	once  sync.Once
-	spoke chan struct{}
-}
-
-func (c *politeConn) speak() { c.once.Do(func() { close(c.spoke) }) }
-
-func (c *politeConn) Read(p []byte) (int, error) {
-	<-c.spoke
-	return c.Conn.Read(p)
-}
-
-func (c *politeConn) Write(p []byte) (int, error) {
-	c.speak()
-	return c.Conn.Write(p)
-}
-
-func (c *politeConn) Close() error {
-	c.speak()
-	return c.Conn.Close()
 }
 
 // answered says whether it was AWS, or what stands in for it, that answered.
