@@ -158,7 +158,7 @@ func (x *examination) networkFindings(ctx context.Context) []Finding {
 	case o.timeless != nil && o.timeless.err == nil:
 		return nil // nothing but the time is wrong with the certificate: the clock's matter
 	}
-	if f, ok := x.proxyInTheWay(o); ok {
+	if f, ok := x.proxyInTheWay(ctx, o); ok {
 		return []Finding{f}
 	}
 	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
@@ -206,12 +206,12 @@ func through(p *probe) string {
 }
 
 // proxyInTheWay says what is wrong with the proxy, if it is the proxy.
-func (x *examination) proxyInTheWay(o *outlook) (Finding, bool) {
+func (x *examination) proxyInTheWay(ctx context.Context, o *outlook) (Finding, bool) {
 	p := o.main
 	if p.via == nil {
 		return Finding{}, false
 	}
-	straight := o.plain.answered()
+	straight := o.plain.answered() || isLocal(p.url.Hostname()) && x.takesSignatures(ctx) // which goes straight
 	fix := ""
 	if straight {
 		fix = "unset " + strings.Join(x.proxyVariables(p.url.Scheme), " ")
