@@ -25,10 +25,6 @@ var readers = []reader{cli1, cli2, goSDK}
 // python says whether a reader is botocore, or the copy of it in the AWS CLI v2.
 func (r reader) python() bool { return r != goSDK }
 
-func (r reader) String() string {
-	return []string{"AWS CLI v1 and boto3", "AWS CLI v2", "Go SDK"}[r]
-}
-
 // A file is one of the configuration: ~/.aws/config, ~/.aws/credentials, or what a
 // variable names instead.
 type file struct {
