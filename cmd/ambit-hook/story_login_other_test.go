@@ -64,15 +64,7 @@ func TestLoginAsSomebodyElse(t *testing.T) {
 func TestLogoutGivenUp(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	s, _ := h.office()
-	h.env["AWS_ENDPOINT_URL"] = s.URL
-	h.environment("shop/dev", strings.Replace(workDev, `        oidc:
-          duration: 1h
-          roleArn: arn:aws:iam::123456789012:role/dev
-          sessionName: ambit-shop
-          token: { login: work }
-`, `        sso: { startUrl: "https://example.awsapps.com/start", region: eu-central-1, accountId: "123456789012", roleName: Developer }
-`, 1))
+	s := h.identityCenter()
 	tm := h.open("bash")
 	tm.cd("home/shop", "ambit: error: …", `ambit: hint: run "ambit login"`)
 	if _, status := tm.run("ambit login"); status != 0 {

@@ -367,10 +367,9 @@ func TestLoginMFA(t *testing.T) {
 	})
 }
 
-// IAM Identity Center, through the same browser.
-func TestLoginSSO(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
+// identityCenter is an office whose shop/dev is by IAM Identity Center.
+func (h *house) identityCenter() *awstest.Server {
+	h.t.Helper()
 	s, _ := h.office()
 	h.env["AWS_ENDPOINT_URL"] = s.URL
 	h.environment("shop/dev", strings.Replace(workDev, `        oidc:
@@ -380,6 +379,14 @@ func TestLoginSSO(t *testing.T) {
           token: { login: work }
 `, `        sso: { startUrl: "https://example.awsapps.com/start", region: eu-central-1, accountId: "123456789012", roleName: Developer }
 `, 1))
+	return s
+}
+
+// IAM Identity Center, through the same browser.
+func TestLoginSSO(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.identityCenter()
 	tm := h.open("bash")
 	tm.cd("home/shop", "ambit: error: …", `ambit: hint: run "ambit login"`)
 	if out, status := tm.run("ambit login"); status != 0 || !strings.Contains(out, "ambit: logged in; shop/dev has credentials for ") || h.tabs() != 1 {
