@@ -30,7 +30,12 @@ func newHouse(t testing.TB) *house {
 	root, err := os.MkdirTemp("", "ambit-house-")
 	must(t, err)
 	t.Cleanup(func() {
-		if err := os.RemoveAll(root); err != nil {
+		// A browser that was opened is nobody's to wait for, and may still write.
+		err := os.RemoveAll(root)
+		for end := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(end); err = os.RemoveAll(root) {
+			time.Sleep(50 * time.Millisecond)
+		}
+		if err != nil {
 			t.Error(err)
 		}
 	})
