@@ -6,9 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"ambit/resolver/oidc/oidctest"
@@ -28,6 +30,11 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	built = dir
+	if signal.Ignored(syscall.SIGHUP) {
+		// nohup is not for the shells of the stories: what is caught here, and not
+		// ignored, is the default to them.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	// Another user has to reach them, in the stories that are not root's.
 	if err := os.Chmod(dir, 0o755); err != nil {
 		fmt.Fprintln(os.Stderr, err)
